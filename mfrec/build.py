@@ -1,0 +1,100 @@
+"""From interactions to a recommender: fit the factors, build the indexes, put it together."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mfrec.directions import INDEX_KEYS, Pair, Side, Similarity
+from mfrec.errors import DataError
+from mfrec.factors import Factors
+from mfrec.index import Candidates, Index, IndexParams, backend
+from mfrec.links import Links
+from mfrec.recommender import Recommender
+
+if TYPE_CHECKING:
+    from mfrec.als import ALSParams
+    from mfrec.interactions import Interactions
+
+LIBRARIES = ("mfrec", "numpy", "annoy", "implicit")
+
+
+def fit(
+    interactions: "Interactions",
+    params: "ALSParams | None" = None,
+    index_params: IndexParams | None = None,
+    *,
+    progress: bool = False,
+) -> Recommender:
+    """Fit an ALS model and build its indexes: `fit_als`, then `build`.
+
+    Parameters
+    ----------
+    interactions
+        Who touched what.
+    params, index_params
+        See `ALSParams` and `IndexParams`.
+    progress
+        Show a progress bar on stderr, or in the notebook.
+    """
+    from mfrec.als import ALSParams, fit_als
+
+    params = params or ALSParams()
+    factors = fit_als(interactions, params, progress=progress)
+    return build(interactions, factors, index_params, info={"als": asdict(params)})
+
+
+def build(
+    interactions: "Interactions",
+    factors: Factors,
+    index_params: IndexParams | None = None,
+    *,
+    info: Mapping[str, Any] | None = None,
+) -> Recommender:
+    """Build the indexes over given factors; they may come from `fit_als` or from elsewhere.
+
+    Raises
+    ------
+    DataError
+        When the factors are not finite, or not for these users and items.
+    BackendError
+        When the installed annoy fails its self-test.
+    """
+    index_params = index_params or IndexParams()
+    if (len(factors.user), len(factors.item)) != interactions.shape:
+        raise DataError(f"{factors!r} does not fit {interactions!r}")
+    factors.check_finite()
+    by_item = interactions.matrix.T.tocsr()
+    by_item.sort_indices()
+    return Recommender(
+        factors=factors,
+        ids=interactions.ids,
+        links=Pair(_links(interactions.matrix), _links(by_item)),
+        indexes=build_indexes(factors, index_params),
+        labels=interactions.labels,
+        info={"index": asdict(index_params), "libraries": _versions(), **(info or {})},
+    )
+
+
+def build_indexes(factors: Factors, params: IndexParams) -> dict[tuple[Side, Similarity], Index]:
+    """Build one index per (target side, similarity), at the same time: each alone is single-threaded."""
+    make = backend(params.index).build
+    norms = Pair.of(lambda side: Candidates(factors[side], "dot").norms)
+
+    def one(key: tuple[Side, Similarity]) -> Index:
+        side, similarity = key
+        return make(Candidates(factors[side], similarity, norms[side]), params)
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(INDEX_KEYS, pool.map(one, INDEX_KEYS), strict=True))
+
+
+def _links(matrix: Any) -> Links:
+    return Links(matrix.indptr.astype(np.int64), matrix.indices)
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}

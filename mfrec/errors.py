@@ -1,0 +1,29 @@
+"""One exception per way a user can go wrong; every message says what was wrong and what to do."""
+
+
+class MfrecError(Exception):
+    """Base of every error that mfrec raises on purpose."""
+
+
+class ParameterError(MfrecError, ValueError):
+    """A parameter is of the wrong type or out of its range."""
+
+
+class DataError(MfrecError, ValueError):
+    """The interactions are missing, empty, malformed or not finite."""
+
+
+class UnknownIdError(MfrecError, LookupError):
+    """An id that the model has never seen was asked for."""
+
+
+class ArtifactError(MfrecError):
+    """A model folder is missing, incomplete, corrupted, or not one of mfrec's."""
+
+
+class BackendError(MfrecError):
+    """An index library is missing, or returns wrong neighbours on this machine."""
+
+
+class DownloadError(MfrecError):
+    """A data set could not be fetched whole."""

@@ -1,0 +1,249 @@
+"""`Recommender`: the four directions over one pair of factor matrices."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mfrec import fold_in as closed_form
+from mfrec.directions import DIRECTIONS, Direction, Pair, Side, Similarity, other
+from mfrec.directions import direction as row_of
+from mfrec.errors import DataError, ParameterError
+from mfrec.factors import Factors, Vector
+from mfrec.ids import Id, IdMap, Numbers
+from mfrec.index.base import NOTHING, Hits, Index
+from mfrec.links import Links
+from mfrec.packed import PackedStrings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """An answer: external ids, best first, never padded.
+
+    Parameters
+    ----------
+    ids
+        Plain Python integers or strings.
+    scores
+        float32, descending; higher is better. Ties are in the order of the ids.
+    labels
+        One text per id (the id itself where there is no label), or None when that side has none.
+    exact
+        Whether this is provably the answer of an exhaustive search.
+    """
+
+    ids: list[Any]
+    scores: NDArray[np.float32]
+    labels: list[str] | None = None
+    exact: bool = False
+
+    def __len__(self) -> int:
+        """Return how many ids there are."""
+        return len(self.ids)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a DataFrame with columns ``id``, ``score`` and, where there are labels, ``label``."""
+        import pandas as pd
+
+        table: dict[str, Any] = {"id": self.ids, "score": self.scores}
+        return pd.DataFrame(table if self.labels is None else {**table, "label": self.labels})
+
+
+def _method(name: str) -> Callable[..., Ranking]:
+    def ask(
+        self: "Recommender",
+        key: Id,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> Ranking:
+        return self.recommend(name, [key], k, exclude_seen=exclude_seen, allow=allow, deny=deny)[0]
+
+    row = DIRECTIONS[name]
+    ask.__name__ = name
+    ask.__qualname__ = f"Recommender.{name}"
+    ask.__doc__ = f"Return the best {row.target}s for one {row.query} ({row.question}); see `recommend`."
+    return ask
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """A fitted model that answers all four directions.
+
+    Parameters
+    ----------
+    factors, ids, labels
+        The vectors, external ids and texts of both sides, all by number.
+    links
+        What each user and each item is already linked to.
+    indexes
+        One index per (target side, similarity).
+    info
+        JSON values that tell where the model comes from: parameters and library versions.
+    """
+
+    factors: Factors
+    ids: Pair[IdMap]
+    links: Pair[Links]
+    indexes: Mapping[tuple[Side, Similarity], Index]
+    labels: Pair[PackedStrings | None] = field(default_factory=lambda: Pair(None, None))
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    user2item = _method("user2item")
+    item2item = _method("item2item")
+    user2user = _method("user2user")
+    item2user = _method("item2user")
+
+    def __repr__(self) -> str:
+        """Say how large the model is and which indexes it has."""
+        return f"Recommender({len(self.ids.user)} users x {len(self.ids.item)} items x {self.factors.size} factors)"
+
+    def recommend(
+        self,
+        direction: str,
+        ids: Iterable[Id],
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> list[Ranking]:
+        """Return one ranking per id.
+
+        Parameters
+        ----------
+        direction
+            A key of `mfrec.DIRECTIONS`.
+        ids
+            External ids of the query side.
+        k
+            How many to return; fewer come back only where fewer are eligible.
+        exclude_seen
+            Across sides: leave out what is already linked to the query. On the same side it has no meaning;
+            the query itself never appears.
+        allow, deny
+            External ids of the target side: return only these, never these. Ids that the model does not know
+            are passed over, since such lists are often newer than the model.
+
+        Raises
+        ------
+        UnknownIdError
+            For an id that the model has never seen, or of the wrong type.
+        ParameterError
+            For an unknown direction or a k that is not an integer above 0.
+        """
+        row = row_of(direction)
+        numbers = self.ids[row.query].numbers(ids)
+        allowed, denied = self._lists(row, k, allow, deny)
+        matrix, links = self.factors[row.query], self.links[row.query]
+        rankings = []
+        for number in numbers.tolist():
+            own = _own(row, number, links, exclude_seen)
+            hits = self._search(row, matrix[number], k, allowed, _union(own, denied))
+            rankings.append(self._ranking(row.target, hits))
+        return rankings
+
+    def recommend_vectors(
+        self,
+        direction: str,
+        vectors: ArrayLike,
+        k: int = 10,
+        *,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> list[Ranking]:
+        """Return one ranking per vector, such as `fold_in` returns; a single vector gives a list of one.
+
+        Raises
+        ------
+        DataError
+            When a vector has the wrong size or is not finite.
+        """
+        row = row_of(direction)
+        queries = np.atleast_2d(np.asarray(vectors, np.float32))
+        if queries.ndim != 2 or queries.shape[1] != self.factors.size:
+            raise DataError(f"vectors have shape {np.shape(vectors)}: the model's have {self.factors.size} factors")
+        if not np.isfinite(queries).all():
+            raise DataError("vectors must be finite, got NaN or infinity")
+        allowed, denied = self._lists(row, k, allow, deny)
+        return [self._ranking(row.target, self._search(row, query, k, allowed, denied)) for query in queries]
+
+    def fold_in(self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None) -> Vector:
+        """Return the vector of a new user from item ids, or of a new item from user ids.
+
+        Parameters
+        ----------
+        side
+            ``"user"`` or ``"item"``: what the new vector stands for.
+        ids
+            External ids of the *other* side; a repeated id counts once, or with the sum of its weights.
+        weights
+            One weight above zero per id, in the unit the model was fitted on; 1 each where not given.
+
+        Returns
+        -------
+        Vector
+            float32 of shape ``(factors,)``.
+        """
+        if side not in ("user", "item"):
+            raise ParameterError(f"unknown side {side!r}: choose user or item")
+        numbers = self.ids[other(side)].numbers(ids)
+        distinct, place = np.unique(numbers, return_inverse=True)
+        if weights is not None:
+            given = np.asarray(weights, np.float64)
+            if given.shape != numbers.shape:
+                raise DataError(f"{given.size} weights for {len(numbers)} ids: give one each")
+            weights = np.bincount(place, given, minlength=len(distinct))
+        return closed_form.fold_in(self.factors, side, distinct, weights)
+
+    def save(self, path: Any) -> None:
+        """Write the model to a folder; see `mfrec.artifact.save`."""
+        from mfrec.artifact import save
+
+        save(self, path)
+
+    def _lists(
+        self, row: Direction, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
+    ) -> tuple[Numbers | None, Numbers]:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise ParameterError(f"k must be an integer above 0, got {k!r}")
+        ids = self.ids[row.target]
+        allowed = None if allow is None else _known(ids, allow)
+        return allowed, NOTHING if deny is None else _known(ids, deny)
+
+    def _search(self, row: Direction, query: Vector, k: int, allowed: Numbers | None, excluded: Numbers) -> Hits:
+        index = self.indexes[row.index]
+        if allowed is None:
+            return index.search(query, k, excluded)
+        eligible = np.setdiff1d(allowed, excluded, assume_unique=True)
+        return Hits(*index.candidates.best(query, eligible, k), exact=True)
+
+    def _ranking(self, side: Side, hits: Hits) -> Ranking:
+        ids, labels = self.ids[side].ids(hits.numbers), self.labels[side]
+        texts = None
+        if labels is not None:
+            texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
+        return Ranking(ids, hits.scores, texts, hits.exact)
+
+
+def _own(row: Direction, number: int, links: Links, exclude_seen: bool) -> Numbers:
+    """Return what the query itself rules out: itself on its own side, what it is linked to across."""
+    if not row.across:
+        return np.array([number], np.int64)
+    return links.of(number) if exclude_seen else NOTHING
+
+
+def _known(ids: IdMap, wanted: Iterable[Id]) -> Numbers:
+    found = ids.find(wanted)
+    return np.unique(found[found >= 0])
+
+
+def _union(a: Numbers, b: Numbers) -> Numbers:
+    return np.union1d(a, b) if len(a) and len(b) else a if len(a) else b
