@@ -26,7 +26,7 @@ from mfrec.recommender import Ranking, Recommender
 
 if TYPE_CHECKING:
     from mfrec.als import ALSParams, fit_als
-    from mfrec.build import build, fit
+    from mfrec.pipeline import build, fit
     from mfrec.datasets import download, load_movielens
     from mfrec.datasets.synthetic import sample
     from mfrec.interactions import Interactions
@@ -37,8 +37,8 @@ __version__ = version("mfrec")
 _LAZY = {
     "ALSParams": "mfrec.als",
     "fit_als": "mfrec.als",
-    "build": "mfrec.build",
-    "fit": "mfrec.build",
+    "build": "mfrec.pipeline",
+    "fit": "mfrec.pipeline",
     "download": "mfrec.datasets",
     "load_movielens": "mfrec.datasets",
     "sample": "mfrec.datasets.synthetic",
