@@ -6,11 +6,10 @@ A baseline knows the training links of the model and nothing else, so a saved mo
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from mfrec.directions import DIRECTIONS, Pair, Side
-from mfrec.evaluation.ranking import Numbers, Scorer, Scores
+from mfrec.directions import DIRECTIONS, Pair, Side, other
+from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k
 from mfrec.factors import Factors
 from mfrec.index.base import lengths
 from mfrec.links import Links
@@ -20,7 +19,8 @@ Baseline = Callable[[Pair[Links], int, int], Scorer]
 
 def degree(links: Pair[Links], side: Side) -> Scores:
     """Return how many training interactions each user or item has, as float32 scores."""
-    return np.diff(links[side].starts).astype(np.float32)
+    counts: Scores = np.diff(links[side].starts).astype(np.float32)
+    return counts
 
 
 def constant(scores: Scores) -> Scorer:
@@ -45,7 +45,7 @@ def dot(factors: Factors, query: Side, target: Side) -> Scorer:
 
 def cosine(factors: Factors, side: Side) -> Scorer:
     """Score by the cosine of the factors; 0 where a vector is zero."""
-    unit = factors[side] / np.maximum(lengths(factors[side]), np.finfo(np.float32).tiny)[:, None]
+    unit = (factors[side] / np.maximum(lengths(factors[side]), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
     return lambda numbers: unit[numbers] @ unit.T
 
 
@@ -57,11 +57,13 @@ def together(links: Pair[Links], side: Side) -> Scorer:
     """
     rows = _matrix(links, side)
     columns = rows.T.tocsr()
-    weight = 1 / np.sqrt(np.maximum(degree(links, side), 1))
+    weight = (1 / np.sqrt(np.maximum(degree(links, side), 1))).astype(np.float32)
 
     def score(numbers: Numbers) -> Scores:
-        common: NDArray[np.float32] = (rows[numbers] @ columns).toarray()
-        return common * weight * weight[numbers][:, None]
+        common: Scores = (rows[numbers] @ columns).toarray()
+        common *= weight
+        common *= weight[numbers][:, None]
+        return common
 
     return score
 
@@ -83,10 +85,8 @@ def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
     def score(numbers: Numbers) -> Scores:
         similarity = similar(numbers)
         similarity[np.arange(len(numbers)), numbers] = -np.inf
-        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :neighbours]
-        weight = np.maximum(np.take_along_axis(similarity, nearest, 1), 0)
-        starts = np.arange(len(numbers) + 1) * nearest.shape[1]
-        voters = csr_matrix((weight.ravel(), nearest.ravel(), starts), shape=similarity.shape)
+        nearest = best_k(similarity, np.sort(similarity, axis=1), neighbours)
+        voters = csr_matrix(np.where(nearest, np.maximum(similarity, 0), np.float32(0)))
         counted: Scores = (voters @ items).toarray()
         return counted
 
@@ -96,8 +96,7 @@ def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
 def _matrix(links: Pair[Links], side: Side) -> csr_matrix:
     own = links[side]
     ones = np.ones(len(own.numbers), np.float32)
-    other_side: Side = "item" if side == "user" else "user"
-    return csr_matrix((ones, own.numbers, own.starts), shape=(len(own), len(links[other_side])))
+    return csr_matrix((ones, own.numbers, own.starts), shape=(len(own), len(links[other(side)])))
 
 
 def model_scorer(name: str, factors: Factors, links: Pair[Links], neighbours: int) -> Scorer:

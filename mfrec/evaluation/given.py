@@ -131,7 +131,7 @@ def _read_lists(path: Path, user: str, item: str) -> pd.DataFrame:
     users, items = [], []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            first, *rest = map(int, line.split() or [0])
+            first, *rest = [int(word) for word in line.split() or ["0"]]
         except ValueError:
             raise DataError(f"{path}, line {number}: expected a user number, then item numbers") from None
         users += [first] * len(rest)

@@ -72,7 +72,7 @@ class Ranks:
     @cached_property
     def _order(self) -> Counts:
         """The events by query and rank."""
-        return np.lexsort((self.above, self.query)).astype(np.int64)
+        return np.lexsort((self.above, self.query)).astype(np.int64, copy=False)
 
     @cached_property
     def before(self) -> Counts:
@@ -118,7 +118,8 @@ def _within(ranks: Ranks, k: int) -> Counts:
     """Return how many of each event's tied places lie within the first k."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ParameterError(f"k must be an integer above 0, got {k!r}")
-    return np.clip(k - ranks.above, 0, ranks.tied)
+    within: Counts = np.minimum(np.maximum(k - ranks.above, 0), ranks.tied)
+    return within
 
 
 def _gain(ranks: Ranks, k: int, per_place: Values) -> Values:
@@ -130,7 +131,7 @@ def _gain(ranks: Ranks, k: int, per_place: Values) -> Values:
 
 
 def _per_query(ranks: Ranks, values: Values) -> Values:
-    return np.bincount(ranks.query, values)
+    return np.bincount(ranks.query, values).astype(np.float64)
 
 
 def hit_rate(ranks: Ranks, k: int) -> Values:
@@ -252,5 +253,3 @@ RANK_METRICS: Mapping[str, Callable[[Ranks, int], Values]] = {
     "mrr": reciprocal_rank,
 }
 LIST_METRICS: Mapping[str, Callable[[Counts], float]] = {"coverage": coverage, "gini": gini}
-
-LOWER_IS_BETTER = frozenset({"gini"})

@@ -27,9 +27,13 @@ class Held:
     links
         The training data.
     recent
-        Per user, the number of the item it touched last in training; -1 where it touched none.
+        Per event, the training item that its user touched last before it; -1 where there is none.
     recent_is
         How that item was chosen, for people to read.
+    max_queries
+        A direction with more queries than this is measured on a random sample of them.
+    seed
+        Of that sample.
     notes
         What was left out.
     """
@@ -39,10 +43,18 @@ class Held:
     recent: Numbers
     recent_is: str
     notes: tuple[str, ...]
+    max_queries: int
+    seed: int
 
 
 def hold(
-    ids: Pair[IdMap], links: Pair[Links], test: Interactions, train: Interactions | None = None, seed: int = 42
+    ids: Pair[IdMap],
+    links: Pair[Links],
+    test: Interactions,
+    train: Interactions | None = None,
+    *,
+    max_queries: int = 20_000,
+    seed: int = 42,
 ) -> Held:
     """Match the test part to a model by external ids.
 
@@ -59,8 +71,13 @@ def hold(
     if trained.all():
         raise DataError(f"nothing of {test!r} is new to the model: fit it on the training part alone")
     kept = Pair.of(lambda side: numbers[side][~trained])
-    recent, how = _recent(ids, links.user, train, seed)
-    return Held(kept, links, recent, how, _notes(trained, kept))
+    rng = np.random.default_rng(seed)
+    if train is None or train.times is None or test.times is None:
+        recent, how = _any_item(links.user, kept.user, rng), "a random training item of a user"
+    else:
+        recent = _latest_item(ids, train, train.times, kept.user, test.times[~trained], rng)
+        how = "the training item a user touched last"
+    return Held(kept, links, recent, how, _notes(trained, kept), max_queries, seed)
 
 
 def _translate(given: IdMap, ids: IdMap) -> Numbers:
@@ -90,51 +107,65 @@ def _notes(trained: NDArray[np.bool_], kept: Pair[Numbers]) -> tuple[str, ...]:
     return tuple(note for note in notes if not note.startswith("0 "))
 
 
-def _recent(ids: Pair[IdMap], by_user: Links, train: Interactions | None, seed: int) -> tuple[Numbers, str]:
-    """Return each user's last training item by time, or a random one where no times are known."""
-    users = np.repeat(np.arange(len(by_user), dtype=np.int64), np.diff(by_user.starts))
-    items = by_user.numbers.astype(np.int64)
-    when, how = np.zeros(len(users), np.int64), "a random training item of the user (no times are known)"
-    if train is not None and train.times is not None:
-        users = _translate(train.ids.user, ids.user)[train.users]
-        items = _translate(train.ids.item, ids.item)[train.items]
-        known = (users >= 0) & (items >= 0)
-        users, items, when = users[known], items[known], train.times[known]
-        how = "the user's last training item by time"
-    chance = np.random.default_rng(seed).permutation(len(users))
-    # the last one written stays
-    order = np.lexsort((chance, when))
-    recent = np.full(len(by_user), -1, np.int64)
-    recent[users[order]] = items[order]
-    return recent, how
+def _any_item(by_user: Links, users: Numbers, rng: np.random.Generator) -> Numbers:
+    """Return, per event, one training item of its user, always the same for one user."""
+    sizes = np.diff(by_user.starts)
+    places = by_user.starts[:-1] + (rng.random(len(by_user)) * sizes).astype(np.int64)
+    items = np.append(by_user.numbers, 0)[places].astype(np.int64)
+    chosen: Numbers = np.where((users >= 0) & (sizes[users] > 0), items[users], -1)
+    return chosen
+
+
+def _latest_item(
+    ids: Pair[IdMap],
+    train: Interactions,
+    train_times: Numbers,
+    users: Numbers,
+    times: Numbers,
+    rng: np.random.Generator,
+) -> Numbers:
+    """Return, per event, the user's training item at the latest time not after it; ties in time at random."""
+    owner = _translate(train.ids.user, ids.user)[train.users]
+    items = np.append(_translate(train.ids.item, ids.item)[train.items], np.full(len(users), -1))
+    owner = np.append(owner, users)
+    is_event = np.arange(len(owner)) >= len(train)
+    chance = rng.permutation(len(owner))
+    order = np.lexsort((chance, is_event, np.append(train_times, times), owner))
+    # walking in time, the last training interaction passed is the recent one, if it is of the same user
+    last = np.maximum.accumulate(np.where(is_event[order], 0, np.arange(len(order))))
+    recent = np.where(owner[order[last]] == owner[order], items[order[last]], -1)
+    found = np.empty_like(recent)
+    found[order] = recent
+    return np.where(users >= 0, found[len(train) :], -1)
 
 
 def _across(name: str) -> Callable[[Held], Task]:
     row = DIRECTIONS[name]
 
     def make(held: Held) -> Task:
-        queries, relevant = _group(held.numbers[row.query], held.numbers[row.target])
-        nothing = _rows(held.links[row.query], np.zeros(0, np.int64), len(queries))
-        masks = {"plain": nothing, "unseen": _rows(held.links[row.query], queries)}
+        queries, relevant = _group(held, held.numbers[row.query], held.numbers[row.target])
+        masks = {"plain": _no_rows(len(queries)), "unseen": _rows(held.links[row.query], queries)}
         segments = _segments(held.links[row.query], queries) if name in SEGMENTED else np.zeros(0, np.str_)
-        return Task(queries, relevant, masks, row.target, len(held.links[row.target]), segments)
+        return Task(queries, relevant, masks, len(held.links[row.target]), segments)
 
     return make
 
 
 def _item2item(held: Held) -> Task:
-    asked = np.where(held.numbers.user >= 0, held.recent[held.numbers.user], -1) >= 0
-    users, relevant = _group(held.numbers.user[asked], held.numbers.item[asked])
-    own = Links(np.arange(len(users) + 1), held.recent[users])
-    masks = {"plain": own, "unseen": _rows(held.links.user, users)}
-    return Task(held.recent[users], relevant, masks, "item", len(held.links.item))
+    n_items = len(held.links.item)
+    # one query per user and recent item: what the user took next, before the next training item
+    keys = np.where(held.recent >= 0, held.numbers.user * n_items + held.recent, -1)
+    asked, relevant = _group(held, keys, held.numbers.item)
+    users, items = asked // n_items, asked % n_items
+    masks = {"plain": Links(np.arange(len(items) + 1), items), "unseen": _rows(held.links.user, users)}
+    return Task(items, relevant, masks, n_items)
 
 
 SEGMENTED = frozenset({"item2user"})
 
 QUESTIONS: Mapping[str, str] = {
     "user2item": "does a user's list hold the items held out for that user",
-    "item2item": "do the neighbours of {recent} hold the items held out for that user",
+    "item2item": "do the neighbours of {recent} hold what that user takes next",
     "user2user": "do the votes of the {neighbours} nearest users find the items held out for a user",
     "item2user": "does an item's list hold the users held out for that item",
 }
@@ -148,21 +179,28 @@ TASKS: Mapping[str, Callable[[Held], Task]] = {
 }
 
 
-def _group(keys: Numbers, values: Numbers) -> tuple[Numbers, Links]:
-    """Return the distinct known keys in ascending order, and the values of each."""
+def _group(held: Held, keys: Numbers, values: Numbers) -> tuple[Numbers, Links]:
+    """Return the distinct known keys in ascending order, or a sample of them, and the values of each."""
     known = keys >= 0
-    keys, values = keys[known], values[known]
-    if not len(keys):
+    if not known.any():
         raise DataError("no held-out event is of a user and an item that the model knows")
+    queries = np.unique(keys[known])
+    if len(queries) > held.max_queries:
+        rng = np.random.default_rng(held.seed)
+        queries = np.sort(rng.choice(queries, held.max_queries, replace=False))
+        known &= np.isin(keys, queries)
+    keys, values = keys[known], values[known]
     order = np.argsort(keys, kind="stable")
-    queries, counts = np.unique(keys, return_counts=True)
+    counts = np.unique(keys, return_counts=True)[1]
     return queries, Links(np.concatenate([[0], np.cumsum(counts)]), values[order])
 
 
-def _rows(links: Links, numbers: Numbers, empty: int = 0) -> Links:
-    """Return the rows of some numbers as links of their own, or so many empty rows."""
-    if not len(numbers):
-        return Links(np.zeros(empty + 1, np.int64), np.zeros(0, np.int64))
+def _no_rows(count: int) -> Links:
+    return Links(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
+
+
+def _rows(links: Links, numbers: Numbers) -> Links:
+    """Return the rows of some numbers as links of their own."""
     sizes = np.diff(links.starts)[numbers]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     places = np.arange(starts[-1]) + np.repeat(links.starts[numbers] - starts[:-1], sizes)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.directions import Side
 from mfrec.evaluation.metrics import MISSED, Counts, Ranks
 from mfrec.links import Links
 
@@ -42,8 +41,6 @@ class Task:
         The held-out targets of each query, by place; -1 for a target that the model does not know.
     masks
         Per protocol, the targets that no list of that query may contain.
-    ranked
-        The side of what is ranked.
     n_targets
         How many targets there are.
     segments
@@ -53,7 +50,6 @@ class Task:
     queries: Numbers
     relevant: Links
     masks: Mapping[str, Links]
-    ranked: Side
     n_targets: int
     segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
 
@@ -85,7 +81,7 @@ def by_scores(task: Task, scorer: Scorer, protocols: tuple[str, ...], ks: tuple[
             ordered = np.sort(scores, axis=1)
             ranks[protocol].append(_count(scores, ordered, task.relevant, places))
             for k in ks:
-                shown[protocol][k] += _shown(scores, ordered, k)
+                shown[protocol][k] += best_k(scores, ordered, k).sum(axis=0)
     return {p: Outcome(_ranks(task, ranks[p]), shown[p]) for p in protocols}
 
 
@@ -130,18 +126,21 @@ def _count(scores: Scores, ordered: Scores, relevant: Links, places: Numbers) ->
     return np.concatenate(above), np.concatenate(tied)
 
 
-def _shown(scores: Scores, ordered: Scores, k: int) -> Counts:
-    """Count in how many of the best-k lists each target stands; ties go to the lower number, as they are served."""
+def best_k(scores: Scores, ordered: Scores, k: int) -> NDArray[np.bool_]:
+    """Mark the best k of each row; ties go to the lower number, as they are served, and -inf never counts.
+
+    ``ordered`` holds the same scores, ascending in each row.
+    """
     k = min(k, ordered.shape[1])
     kth = ordered[:, ordered.shape[1] - k][:, None]
-    chosen = (scores >= kth) & (scores > -np.inf)
+    chosen: NDArray[np.bool_] = (scores >= kth) & (scores > -np.inf)
     crowded = np.flatnonzero(chosen.sum(axis=1) > k)
     if len(crowded):
         higher = scores[crowded] > kth[crowded]
         same = scores[crowded] == kth[crowded]
         same &= np.cumsum(same, axis=1) <= k - higher.sum(axis=1, keepdims=True)
         chosen[crowded] = higher | same
-    return chosen.sum(axis=0)
+    return chosen
 
 
 def _ranks(task: Task, parts: list[tuple[Counts, Counts]]) -> Ranks:

@@ -1,21 +1,22 @@
 """`Report`: every figure of an evaluation, for people and for programs."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from mfrec.errors import ParameterError
-from mfrec.evaluation.metrics import LOWER_IS_BETTER
 from mfrec.evaluation.ranking import PROTOCOLS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # what the printed table shows; the rest is in the rows
-SHOWN = ("hit_rate", "recall", "ndcg", "mrr", "coverage", "gini")
+SHOWN = ("hit_rate", "recall", "ndcg", "coverage")
+# random lists cover the most and are the most even: that is no win
+STARRED = frozenset(SHOWN) - {"coverage", "gini"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Report:
         protocols = dict.fromkeys(r.protocol for r in self.rows)
         parts = [f"{p}: {PROTOCOLS[p]}" for p in protocols]
         parts += [f"note: {note}" for note in self.notes]
-        return "\n".join(["\n\n".join(self._section(d) for d in directions), "", *parts])
+        return "\n".join(["\n\n".join(self._section(d) for d in directions), "", *parts, "* the best"])
 
     def _section(self, direction: str) -> str:
         rows = [r for r in self.rows if r.direction == direction]
@@ -122,22 +123,20 @@ class Report:
 
 
 def _table(rows: list[Row]) -> str:
-    columns = [(m, k) for m in SHOWN for k in dict.fromkeys(r.k for r in rows) if any(r.metric == m for r in rows)]
+    ks = dict.fromkeys(r.k for r in rows)
+    columns = [(metric, k) for metric in SHOWN for k in ks]
     values = {(r.protocol, r.contender, r.segment, r.metric, r.k): r.value for r in rows}
-    best = {
-        (p, s, m, k): _best(m, (r.value for r in rows if (r.protocol, r.segment, r.metric, r.k) == (p, s, m, k)))
-        for p, _, s, m, k in values
-    }
+    best: dict[tuple[str, str, str, int], float] = {}
+    for r in rows:
+        if r.metric in STARRED:
+            place = (r.protocol, r.segment, r.metric, r.k)
+            best[place] = max(r.value, best.get(place, 0.0))
     lines = []
     for protocol, contender, segment in dict.fromkeys((r.protocol, r.contender, r.segment) for r in rows):
-        cells = [contender if segment == "all" else f"  {segment}", protocol]
+        cells = [protocol, contender if segment == "all" else f"- {segment}"]
         for metric, k in columns:
             value = values.get((protocol, contender, segment, metric, k))
             star = "*" if value == best.get((protocol, segment, metric, k)) else " "
             cells.append("" if value is None else f"{value:.4f}{star}")
         lines.append(cells)
-    return tabulate(lines, ["contender", "protocol", *(f"{m}@{k}" for m, k in columns)], disable_numparse=True)
-
-
-def _best(metric: str, values: Iterable[float]) -> float:
-    return min(values) if metric in LOWER_IS_BETTER else max(values)
+    return tabulate(lines, ["protocol", "contender", *(f"{m}@{k}" for m, k in columns)], disable_numparse=True)

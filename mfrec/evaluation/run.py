@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfrec.directions import DIRECTIONS, direction
+from mfrec.directions import DIRECTIONS, Pair, direction
 from mfrec.errors import ParameterError
 from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
 from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS
@@ -52,6 +52,7 @@ def evaluate(
     through_index: bool = False,
     scorers: Mapping[str, Mapping[str, Scorer]] | None = None,
     neighbours: int = 50,
+    max_queries: int = 20_000,
     seed: int = 42,
     name: str = "mfrec",
 ) -> Report:
@@ -71,7 +72,8 @@ def evaluate(
     directions, protocols
         Which to measure.
     train
-        The training part, for its times: item2item then asks for each user's latest item instead of a random one.
+        The training part, for its times: item2item then asks for the item that the user touched last before each
+        held-out event, instead of a random one.
     baselines
         Whether to measure popularity, most-active, random and co-occurrence too.
     through_index
@@ -81,6 +83,9 @@ def evaluate(
         users; in user2user it scores users, whose votes are then counted.
     neighbours
         How many users vote in user2user.
+    max_queries
+        A direction with more queries than this is measured on a random sample of so many: every candidate is still
+        ranked, so the figures stay unbiased. Only item2item, with a query per user and recent item, gets there soon.
     seed
         Of everything random here.
     name
@@ -95,16 +100,18 @@ def evaluate(
     """
     names = [direction(d).name for d in _listed(directions)]
     plan = Plan(_cutoffs(k), _known_protocols(protocols), _above_zero("neighbours", neighbours), seed)
-    held = hold(model.ids, model.links, test, train, seed)
+    held = hold(model.ids, model.links, test, train, max_queries=_above_zero("max_queries", max_queries), seed=seed)
     rows, sizes = [], {}
     for each in names:
         task = TASKS[each](held)
         sizes[each] = {"queries": len(task.queries), "events": len(task.relevant.numbers)}
         contenders = _contenders(each, model.factors, held, plan, name, scorers or {}, baselines)
-        found = {c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()}
+        found: dict[str, Outcomes] = {
+            c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()
+        }
         if through_index:
-            own = {name: found.pop(name), f"{name} (index)": _through_index(each, model, task, plan)}
-            found = own | found
+            indexed = {f"{name} (index)": _through_index(each, model, task, plan)}
+            found = {name: found.pop(name)} | indexed | found
         rows += [row for protocol in plan.protocols for row in _rows(each, protocol, task, found, plan.ks)]
     questions = {d: QUESTIONS[d].format(recent=held.recent_is, neighbours=neighbours) for d in names}
     return Report(tuple(rows), questions, sizes, held.notes)
@@ -130,9 +137,9 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     by_user = Links(train.matrix.indptr.astype(np.int64), train.matrix.indices)
     by_item = train.matrix.T.tocsr()
     by_item.sort_indices()
-    links = type(train.ids)(by_user, Links(by_item.indptr.astype(np.int64), by_item.indices))
+    links = Pair(by_user, Links(by_item.indptr.astype(np.int64), by_item.indices))
     ks = _cutoffs(k)
-    task = TASKS["user2item"](hold(train.ids, links, test))
+    task = TASKS["user2item"](hold(train.ids, links, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
 
@@ -171,8 +178,10 @@ def _lister(name: str, model: Recommender, task: Task) -> Lister:
 
     def ask(place: int, protocol: str, k: int) -> Numbers:
         query = model.ids[row.query].id(int(task.queries[place]))
-        deny = ids.ids(task.masks[protocol].of(place))
-        return ids.numbers(model.recommend(name, [query], k, exclude_seen=False, deny=deny)[0].ids)
+        # an array of integer ids is translated at once, a list one by one
+        deny = np.array(ids.ids(task.masks[protocol].of(place)), "int64" if ids.kind == "int" else "object")
+        found = model.recommend(name, [query], k, exclude_seen=False, deny=deny)[0].ids
+        return ids.numbers(found)
 
     return ask
 

@@ -163,7 +163,7 @@ def _seconds(cut: int | str | datetime) -> int:
         moment = pd.Timestamp(cut)
     except (ValueError, TypeError):
         raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}") from None
-    if moment is pd.NaT:
+    if pd.isna(moment):
         raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}")
     return int(moment.timestamp())
 
