@@ -67,7 +67,8 @@ class Ranks:
     @cached_property
     def relevant(self) -> Counts:
         """How many events each query has."""
-        return np.bincount(self.query).astype(np.int64)
+        counts: Counts = np.bincount(self.query)
+        return counts
 
     @cached_property
     def _order(self) -> Counts:
@@ -93,7 +94,8 @@ class Ranks:
     @cached_property
     def first(self) -> Counts:
         """The position of each query's best event."""
-        return self._order[np.cumsum(self.relevant) - self.relevant]
+        positions: Counts = self._order[np.cumsum(self.relevant) - self.relevant]
+        return positions
 
     def take(self, queries: NDArray[np.bool_]) -> "Ranks":
         """Return the ranks of some queries, given as a mask; they are numbered anew."""

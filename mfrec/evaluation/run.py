@@ -172,27 +172,24 @@ def _through_index(name: str, model: Recommender, task: Task, plan: Plan) -> Out
 
 
 def _lister(name: str, model: Recommender, task: Task) -> Lister:
-    """Ask the model as a user would; what a protocol takes out is denied."""
+    """Ask the index, by numbers, just as the model does; what a protocol takes out is excluded."""
     row = DIRECTIONS[name]
-    ids = model.ids[row.target]
+    index, vectors = model.indexes[row.index], model.factors[row.query]
 
     def ask(place: int, protocol: str, k: int) -> Numbers:
-        query = model.ids[row.query].id(int(task.queries[place]))
-        # an array of integer ids is translated at once, a list one by one
-        deny = np.array(ids.ids(task.masks[protocol].of(place)), "int64" if ids.kind == "int" else "object")
-        found = model.recommend(name, [query], k, exclude_seen=False, deny=deny)[0].ids
-        return ids.numbers(found)
+        return index.search(vectors[task.queries[place]], k, task.masks[protocol].of(place)).numbers
 
     return ask
 
 
 def _indexed_users(model: Recommender, neighbours: int) -> Scorer:
-    ids = model.ids.user
+    index, vectors = model.indexes["user", "cosine"], model.factors.user
 
     def score(numbers: Numbers) -> Scores:
-        scores = np.zeros((len(numbers), len(ids)), np.float32)
-        for row, ranking in enumerate(model.recommend("user2user", ids.ids(numbers), neighbours)):
-            scores[row, ids.numbers(ranking.ids)] = ranking.scores
+        scores = np.zeros((len(numbers), len(vectors)), np.float32)
+        for row, number in enumerate(numbers):
+            hits = index.search(vectors[number], neighbours, np.array([number]))
+            scores[row, hits.numbers] = hits.scores
         return scores
 
     return score
