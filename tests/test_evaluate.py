@@ -173,6 +173,19 @@ def test_test_events_in_the_training_data_are_left_out() -> None:
         mfrec.evaluate(fit_ones(train), train)
 
 
+def test_warm_leaves_out_what_has_no_training_data() -> None:
+    whole = frame([(1, "a", 0), (1, "b", 1), (2, "b", 0), (3, "a", 2), (1, "c", 2)])
+    is_train = np.isin(whole.to_frame()["time"], [0])
+    train = whole.take(is_train)
+    test = whole.take(~is_train)
+    assert mfrec.evaluate(fit_ones(train), test, 1, directions="user2item").sizes["user2item"]["events"] == 3
+    warm = mfrec.evaluate(fit_ones(train), test, 1, directions="user2item", warm=True)
+    assert warm.sizes["user2item"] == {"queries": 1, "events": 1}
+    assert warm.notes == ("2 of 3 test events are of users or items without training data and were left out",)
+    with pytest.raises(DataError, match="warm=False"):
+        mfrec.evaluate(fit_ones(train), frame([(3, "a", 1), (9, "b", 1)]), 1, warm=True)
+
+
 def test_ids_of_another_type_are_refused() -> None:
     with pytest.raises(DataError, match="item ids of the test part are of type int"):
         mfrec.evaluate(fit_ones(frame([(1, "a", 0)])), frame([(1, 5, 0)]))

@@ -46,7 +46,8 @@ def read_split(
     ----------
     train, test, validation
         CSV, TSV or Parquet files or tables with the same columns, or the files of published splits that end in
-        ``.txt``: each line a user, then its items, separated by spaces.
+        ``.txt``: each line a user number, then its item numbers, separated by spaces. Of `Interactions`, weights
+        are taken where ``weight`` is named and times where ``time`` is.
     user, item
         Columns of the ids.
     **names
@@ -70,7 +71,7 @@ def read_split(
         for part, n in zip(given, np.bincount(part_of_row[leaked], minlength=len(given)), strict=True)
         if n
     )
-    for part, number in zip(given, range(len(given)), strict=True):
+    for number, part in enumerate(given):
         if not (part_of_pair == number).any():
             raise DataError(f"the {part} part has nothing that is not in an earlier part")
     parts = [full.take(part_of_pair == number) for number in range(len(given))]

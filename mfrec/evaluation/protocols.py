@@ -53,6 +53,7 @@ def hold(
     test: Interactions,
     train: Interactions | None = None,
     *,
+    warm: bool = False,
     max_queries: int = 20_000,
     seed: int = 42,
 ) -> Held:
@@ -70,14 +71,18 @@ def hold(
     trained = _is_linked(links.user, numbers, len(ids.item))
     if trained.all():
         raise DataError(f"nothing of {test!r} is new to the model: fit it on the training part alone")
-    kept = Pair.of(lambda side: numbers[side][~trained])
+    cold = _is_cold(links, numbers) & ~trained
+    taken = ~trained & ~(cold & warm)
+    if not taken.any():
+        raise DataError(f"every user or item of {test!r} is without training data: pass warm=False to measure that")
+    kept = Pair.of(lambda side: numbers[side][taken])
     rng = np.random.default_rng(seed)
     if train is None or train.times is None or test.times is None:
         recent, how = _any_item(links.user, kept.user, rng), "a random training item of a user"
     else:
-        recent = _latest_item(ids, train, train.times, kept.user, test.times[~trained], rng)
+        recent = _latest_item(ids, train, train.times, kept.user, test.times[taken], rng)
         how = "the training item a user touched last"
-    return Held(kept, links, recent, how, _notes(trained, kept), max_queries, seed)
+    return Held(kept, links, recent, how, _notes(trained, cold & warm, kept), max_queries, seed)
 
 
 def _translate(given: IdMap, ids: IdMap) -> Numbers:
@@ -96,8 +101,20 @@ def _is_linked(by_user: Links, numbers: Pair[Numbers], n_items: int) -> NDArray[
     return found
 
 
-def _notes(trained: NDArray[np.bool_], kept: Pair[Numbers]) -> tuple[str, ...]:
-    notes = [f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out"]
+def _is_cold(links: Pair[Links], numbers: Pair[Numbers]) -> NDArray[np.bool_]:
+    """Mark the events whose user or item the model does not know, or knows without training data."""
+    cold = np.zeros(len(numbers.user), bool)
+    for side in SIDES:
+        empty = np.append(np.diff(links[side].starts) == 0, True)  # number -1 takes the last
+        cold |= empty[numbers[side]]
+    return cold
+
+
+def _notes(trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers]) -> tuple[str, ...]:
+    notes = [
+        f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out",
+        f"{int(cold.sum())} of {len(cold)} test events are of users or items without training data and were left out",
+    ]
     for side in SIDES:
         unknown = int((kept[side] < 0).sum())
         notes.append(

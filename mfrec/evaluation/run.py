@@ -52,6 +52,7 @@ def evaluate(
     through_index: bool = False,
     scorers: Mapping[str, Mapping[str, Scorer]] | None = None,
     neighbours: int = 50,
+    warm: bool = False,
     max_queries: int = 20_000,
     seed: int = 42,
     name: str = "mfrec",
@@ -83,6 +84,9 @@ def evaluate(
         users; in user2user it scores users, whose votes are then counted.
     neighbours
         How many users vote in user2user.
+    warm
+        Whether to leave out the events whose user or item has no training data. After a time split they are most
+        events, and only popularity has an answer to them.
     max_queries
         A direction with more queries than this is measured on a random sample of so many: every candidate is still
         ranked, so the figures stay unbiased. Only item2item, with a query per user and recent item, gets there soon.
@@ -100,7 +104,8 @@ def evaluate(
     """
     names = [direction(d).name for d in _listed(directions)]
     plan = Plan(_cutoffs(k), _known_protocols(protocols), _above_zero("neighbours", neighbours), seed)
-    held = hold(model.ids, model.links, test, train, max_queries=_above_zero("max_queries", max_queries), seed=seed)
+    most = _above_zero("max_queries", max_queries)
+    held = hold(model.ids, model.links, test, train, warm=warm, max_queries=most, seed=seed)
     rows, sizes = [], {}
     for each in names:
         task = TASKS[each](held)
