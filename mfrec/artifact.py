@@ -29,7 +29,7 @@ Arrays = dict[str, NDArray[Any]]
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
 _TRIES = 5
-_SUFFIX = {"annoy": ".ann"}
+_SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
 
 
 def save(model: Recommender, path: str | PathLike[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mfrec.errors import ParameterError
-from mfrec.index import exact, norm_ranged
+from mfrec.index import exact, faiss, norm_ranged
 from mfrec.index.base import Candidates, Hits, Index, Settings
 from mfrec.index.calibrate import Queries
 from mfrec.index.params import IndexParams
@@ -33,6 +33,7 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     "annoy": Backend(norm_ranged.build, norm_ranged.restore),
     "exact": Backend(exact.build, exact.restore),
+    "faiss": Backend(faiss.build, faiss.restore),
 }
 
 

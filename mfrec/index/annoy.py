@@ -63,6 +63,7 @@ class Trees:
     size: int
     forest: Any
     kind: str = "trees"
+    library: str | None = "annoy"
 
     def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe:
         """Propose what the trees find."""

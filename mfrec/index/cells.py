@@ -44,6 +44,7 @@ class Cells:
     vectors: Matrix
     probes: Effort
     kind: str = "cells"
+    library: str | None = None
 
     def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
         """Propose the best of the nearest cells."""

@@ -60,7 +60,12 @@ class Tail(Protocol):
 
     @property
     def kind(self) -> str:
-        """Its key in the table of tails."""
+        """Its name among the settings."""
+        ...
+
+    @property
+    def library(self) -> str | None:
+        """The distribution whose file `write` writes; None where there is no file."""
         ...
 
     def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
@@ -153,8 +158,8 @@ class RangedIndex:
 
     @property
     def library(self) -> str | None:
-        """Annoy where the tail is in trees."""
-        return "annoy" if self.tail is not None and self.tail.kind == "trees" else None
+        """That of the tail, where it has one."""
+        return None if self.tail is None else self.tail.library
 
     def settings(self) -> Settings:
         """Return the size of the head, and the tail's kind and settings."""

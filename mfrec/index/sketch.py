@@ -50,6 +50,7 @@ class Sketch:
     table: NDArray[np.float32]
     slack: float
     kind: str = "sketch"
+    library: str | None = None
 
     def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
         """Propose all that may reach the floor; None without a floor, or where too much may."""
