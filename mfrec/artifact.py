@@ -21,6 +21,7 @@ from mfrec.index import BACKENDS, Candidates, Index
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
 from mfrec.recommender import Recommender
+from mfrec.solver import Solver
 
 log = logging.getLogger("mfrec")
 
@@ -117,7 +118,7 @@ def _describe(model: Recommender) -> dict[str, Any]:
             "factors": model.factors.size,
             "links": len(model.links.user.numbers),
         },
-        "solver": {"regularization": model.factors.regularization, "alpha": model.factors.alpha},
+        "solver": model.factors.solver.to_json(),
         "info": dict(model.info),
     }
 
@@ -127,6 +128,7 @@ def _model_arrays(model: Recommender) -> Arrays:
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
+        arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.links[side].starts
@@ -172,8 +174,8 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
         factors = Factors(
             arrays["user.factors"],
             arrays["item.factors"],
-            float(content["solver"]["regularization"]),
-            float(content["solver"]["alpha"]),
+            Solver.from_json(content["solver"]),
+            Pair(arrays["user.degree"], arrays["item.degree"]),
             Pair(arrays["user.gram"], arrays["item.gram"]),
         )
         _check_counts(factors, arrays, content["counts"])
