@@ -1,6 +1,8 @@
 """What an index is: candidates, the hits of a search, and the `Index` protocol."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +20,33 @@ NOTHING: Numbers = np.zeros(0, np.int64)
 
 # a float32 dot product is off by less than this part of |query| * |vector|; near ties are settled in float64
 ROUNDING = 4e-6
+# cost of a search, in float32 values read in a row: a value of a row somewhere else, and one more numpy call
+RANDOM_READ = 5.0
+STEP = 12_000.0
+# with more numbers than so many times k, float32 sorts most of them out first
+_MANY = 4
 
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search found: numbers, best first, their scores, and whether that is provably the exact answer."""
+    """What a search found.
+
+    Parameters
+    ----------
+    numbers
+        int64, best first.
+    scores
+        float32, descending.
+    exact
+        Whether this is provably the answer of an exhaustive search.
+    work
+        What it took, counted in float32 values read (see `RANDOM_READ` and `STEP`).
+    """
 
     numbers: Numbers
     scores: Scores
     exact: bool
+    work: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +72,11 @@ class Candidates:
         if len(self.norms) != len(self.vectors):
             object.__setattr__(self, "norms", lengths(self.vectors))
 
+    @cached_property
+    def longest(self) -> float:
+        """The length of the longest vector."""
+        return float(self.norms.max(initial=0))
+
     def __len__(self) -> int:
         """Return how many candidates there are."""
         return len(self.vectors)
@@ -72,13 +97,20 @@ class Candidates:
         rounded: Scores = scores.astype(np.float32) + np.float32(0)
         return rounded
 
+    def quick(self, query: Vector, numbers: Numbers) -> Scores:
+        """Score some candidates in float32, good enough to sort out all but the near ties."""
+        scores = self.vectors[numbers] @ query
+        return scores if self.similarity == "dot" else _divide(scores, self.norms[numbers] * lengths(query))
+
     def margin(self, query: Vector) -> float:
         """Return how far `fast_scores` can be off."""
-        largest = 1.0 if self.similarity == "cosine" else float(lengths(query)) * float(self.norms.max(initial=0))
+        largest = 1.0 if self.similarity == "cosine" else float(lengths(query)) * self.longest
         return ROUNDING * largest
 
     def best(self, query: Vector, numbers: Numbers, k: int) -> tuple[Numbers, Scores]:
         """Score the numbers and return the best k, best first; ties by number."""
+        if len(numbers) > _MANY * k:
+            numbers = numbers[near_top(self.quick(query, numbers), k, self.margin(query))]
         scores = self.scores(query, numbers)
         order = np.lexsort((numbers, -scores))[:k]
         return numbers[order], scores[order]
@@ -120,7 +152,7 @@ def exact_search(candidates: Candidates, query: Vector, k: int, excluded: Number
     if k <= 0:
         return Hits(NOTHING, np.zeros(0, np.float32), True)
     near = without(near_top(scores, k, candidates.margin(query)), excluded)
-    return Hits(*candidates.best(query, near, k), exact=True)
+    return Hits(*candidates.best(query, near, k), exact=True, work=candidates.vectors.size)
 
 
 class Index(Protocol):
@@ -142,6 +174,16 @@ class Index(Protocol):
 
     def search(self, query: Vector, k: int, excluded: Numbers = ...) -> Hits:
         """Return the best k for a query; ``excluded`` is ascending and distinct."""
+        ...
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """What calibration found: recall, microseconds, share of proven answers."""
+        ...
+
+    @property
+    def library(self) -> str | None:
+        """The distribution that `write` needs and its file depends on; None where there is no file."""
         ...
 
     def settings(self) -> Settings:
