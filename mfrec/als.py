@@ -5,6 +5,7 @@ gradient solver of Takács, Pilászy and Tikk (2011), as implemented by ``implic
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,15 @@ class ALSParams:
         CPU threads; 0 takes all cores.
     """
 
-    factors: int = 16
-    regularization: float = 10.0
-    alpha: float = 5.0
-    iterations: int = 15
-    user_exponent: float = 0.0
-    item_exponent: float = 0.0
+    factors: int = 32
+    regularization: float = 25.0
+    alpha: float = 3.0
+    iterations: int = 12
+    user_exponent: float = 0.5
+    item_exponent: float = 0.25
     user_scale: float = 0.0
     item_scale: float = 0.0
-    transform: str = "binary"
+    transform: str = "log"
     threshold: float = 0.0
     half_life: float = 0.0
     seed: int = 42
@@ -94,7 +95,17 @@ class ALSParams:
             raise ParameterError(f"{name} must be {limits}, got {value!r}")
 
 
-def fit_als(interactions: Interactions, params: ALSParams | None = None, *, progress: bool = False) -> Factors:
+class StopFit(Exception):  # noqa: N818 - not an error: a callback raises it to end a fit early
+    """Raised by a callback of `fit_als`; it comes back to the caller."""
+
+
+def fit_als(
+    interactions: Interactions,
+    params: ALSParams | None = None,
+    *,
+    progress: bool = False,
+    callback: Callable[[int, Factors], None] | None = None,
+) -> Factors:
     """Fit the factor matrices of a set of interactions.
 
     Parameters
@@ -105,6 +116,8 @@ def fit_als(interactions: Interactions, params: ALSParams | None = None, *, prog
         See `ALSParams`.
     progress
         Show a progress bar on stderr, or in the notebook.
+    callback
+        Called after every iteration with its number, from 0, and the factors so far; it may raise `StopFit`.
 
     Raises
     ------
@@ -118,14 +131,18 @@ def fit_als(interactions: Interactions, params: ALSParams | None = None, *, prog
         empty = int((degree[side] == 0).sum())
         if empty:
             log.info("%d of %d %ss have no interaction and get a zero vector", empty, len(degree[side]), side)
+
+    def served() -> Factors:
+        solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
+        gram = Pair.of(lambda side: solved[side].T @ solved[side])
+        scaled = Pair.of(lambda side: solved[side] * solver.scale(side, degree[side])[:, None].astype(np.float32))
+        return Factors(scaled.user, scaled.item, solver, degree, gram)
+
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
         model = _new_model(params)
-        _run(model, confidences, params.iterations, progress)
-    solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
-    gram = Pair.of(lambda side: solved[side].T @ solved[side])
-    served = Pair.of(lambda side: solved[side] * solver.scale(side, degree[side])[:, None].astype(np.float32))
-    factors = Factors(served.user, served.item, solver, degree, gram)
+        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served())))
+    factors = served()
     factors.check_finite()
     return factors
 
@@ -141,11 +158,16 @@ def _new_model(params: ALSParams) -> Any:
     )
 
 
-def _run(model: Any, confidences: Any, iterations: int, progress: bool) -> None:
+def _run(model: Any, confidences: Any, iterations: int, progress: bool, look: Callable[[int], None] | None) -> None:
     from tqdm.auto import tqdm
+
+    def after(iteration: int, *_: Any) -> None:
+        bar.update(1)
+        if look is not None:
+            look(iteration)
 
     with tqdm(total=iterations, desc="als", unit="iteration", disable=not progress) as bar:
         try:
-            model.fit(confidences, show_progress=False, callback=lambda *_: bar.update(1))
+            model.fit(confidences, show_progress=False, callback=after)
         except ModelFitError as error:
             raise DataError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None

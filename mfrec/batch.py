@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mfrec.directions import Direction, direction
 from mfrec.factors import Matrix
-from mfrec.index.base import NOTHING, Candidates, Numbers, exact_search
+from mfrec.index.base import NOTHING, Candidates, Numbers, exact_search, length_of
 from mfrec.recommender import Recommender, check_k
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ def _settle(
     hits, found = [], []
     for place, query in enumerate(queries):
         eligible = proposed[place][scores[place] > -np.inf]
-        margin = candidates.margin(query) * (float(np.linalg.norm(query)) if candidates.similarity == "cosine" else 1.0)
+        length = length_of(query)
+        margin = candidates.margin(length) * (length if candidates.similarity == "cosine" else 1.0)
         cut_off = len(eligible) == proposed.shape[1] < len(candidates) and (
             ordered[place, -1] >= ordered[place, min(k, proposed.shape[1]) - 1] - 2 * margin
         )

@@ -17,7 +17,7 @@ from mfrec.directions import Similarity
 from mfrec.errors import BackendError
 from mfrec.factors import Vector
 from mfrec.index.base import NOTHING, RANDOM_READ, Candidates, Numbers, Settings, exact_search
-from mfrec.index.ranged import Effort, Probe, effort_for
+from mfrec.index.ranged import Effort, Floor, Probe, effort_for
 
 METRICS: dict[Similarity, Literal["dot", "angular"]] = {"dot": "dot", "cosine": "angular"}
 
@@ -65,7 +65,7 @@ class Trees:
     kind: str = "trees"
     library: str | None = "annoy"
 
-    def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe:
+    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
         """Propose what the trees find."""
         count = min(k + extra + SLACK, len(self.numbers))
         inspect = max(effort_for(self.search_k, k), count)

@@ -1,5 +1,6 @@
 """What an index is: candidates, the hits of a search, and the `Index` protocol."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,7 +85,7 @@ class Candidates:
     def fast_scores(self, query: Vector) -> Scores:
         """Score every candidate in float32: quick, but off by rounding that depends on the machine."""
         scores = self.vectors @ query
-        return scores if self.similarity == "dot" else _divide(scores, self.norms * lengths(query))
+        return scores if self.similarity == "dot" else _divide(scores, self.norms * np.float32(length_of(query)))
 
     def scores(self, query: Vector, numbers: Numbers) -> Scores:
         """Score some candidates in float64 and round: the same on every machine, in a batch or alone."""
@@ -94,23 +95,25 @@ class Candidates:
         if self.similarity == "cosine":
             scores = _divide(scores, np.sqrt(np.einsum("ij,ij->i", rows, rows) * (wide @ wide)))
         # -0.0 equals 0.0 but prints differently
-        rounded: Scores = scores.astype(np.float32) + np.float32(0)
-        return rounded
+        scores += 0.0
+        return scores.astype(np.float32)
 
     def quick(self, query: Vector, numbers: Numbers) -> Scores:
         """Score some candidates in float32, good enough to sort out all but the near ties."""
         scores = self.vectors[numbers] @ query
-        return scores if self.similarity == "dot" else _divide(scores, self.norms[numbers] * lengths(query))
+        return (
+            scores if self.similarity == "dot" else _divide(scores, self.norms[numbers] * np.float32(length_of(query)))
+        )
 
-    def margin(self, query: Vector) -> float:
-        """Return how far `fast_scores` can be off."""
-        largest = 1.0 if self.similarity == "cosine" else float(lengths(query)) * self.longest
-        return ROUNDING * largest
+    def margin(self, length: float) -> float:
+        """Return how far `fast_scores` can be off for a query of this length."""
+        return ROUNDING * (1.0 if self.similarity == "cosine" else length * self.longest)
 
-    def best(self, query: Vector, numbers: Numbers, k: int) -> tuple[Numbers, Scores]:
+    def best(self, query: Vector, numbers: Numbers, k: int, length: float | None = None) -> tuple[Numbers, Scores]:
         """Score the numbers and return the best k, best first; ties by number."""
         if len(numbers) > _MANY * k:
-            numbers = numbers[near_top(self.quick(query, numbers), k, self.margin(query))]
+            margin = self.margin(length_of(query) if length is None else length)
+            numbers = numbers[near_top(self.quick(query, numbers), k, margin)]
         scores = self.scores(query, numbers)
         order = np.lexsort((numbers, -scores))[:k]
         return numbers[order], scores[order]
@@ -120,6 +123,11 @@ def lengths(vectors: NDArray[np.float32]) -> Scores:
     """Return the Euclidean length of a vector or of each row, summed in float64."""
     squares: NDArray[np.float64] = np.einsum("...i,...i->...", vectors, vectors, dtype=np.float64)
     return np.sqrt(squares).astype(np.float32)
+
+
+def length_of(query: Vector) -> float:
+    """Return the Euclidean length of one vector, in float32 accuracy: the quick form of `lengths`."""
+    return math.sqrt(float(query @ query))
 
 
 def _divide(scores: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:
@@ -151,7 +159,7 @@ def exact_search(candidates: Candidates, query: Vector, k: int, excluded: Number
     k = min(k, len(candidates) - len(excluded))
     if k <= 0:
         return Hits(NOTHING, np.zeros(0, np.float32), True)
-    near = without(near_top(scores, k, candidates.margin(query)), excluded)
+    near = without(near_top(scores, k, candidates.margin(length_of(query))), excluded)
     return Hits(*candidates.best(query, near, k), exact=True, work=candidates.vectors.size)
 
 

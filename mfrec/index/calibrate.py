@@ -19,7 +19,7 @@ SAMPLE_BUDGET = 100_000_000
 # the first look at an option: enough to rank options by work, and to drop hopeless ones
 GLANCE = 50
 # what is chosen on a sample must also hold on fresh queries
-MARGIN = 0.002
+MARGIN = 0.004
 # a proof that nothing was missed is worth this much more work
 PROOF_PREMIUM = 1.25
 TIMED = 100

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mfrec.factors import Matrix, Vector
 from mfrec.index.base import STEP, Candidates, Numbers, Settings, near_top
-from mfrec.index.ranged import Effort, Probe, effort_for
+from mfrec.index.ranged import Effort, Floor, Probe, effort_for
 
 ROUNDS = 6
 SAMPLE_PER_CELL = 50
@@ -46,7 +46,7 @@ class Cells:
     kind: str = "cells"
     library: str | None = None
 
-    def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
+    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe | None:
         """Propose the best of the nearest cells."""
         wanted = effort_for(self.probes, k)
         if wanted >= len(self.centres):

@@ -16,7 +16,7 @@ from mfrec.factors import Matrix, Vector
 from mfrec.index.base import RANDOM_READ, Candidates, Numbers, Settings
 from mfrec.index.calibrate import Queries, Trial, choose, least_effort
 from mfrec.index.params import IndexParams
-from mfrec.index.ranged import NO_HEAD, Effort, Probe, RangedIndex, effort_for
+from mfrec.index.ranged import NO_HEAD, Effort, Floor, Probe, RangedIndex, effort_for
 
 PROBES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 # faiss warns below this many training vectors per list
@@ -35,7 +35,7 @@ class Lists:
     kind: str = "faiss"
     library: str | None = "faiss-cpu"
 
-    def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe:
+    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
         """Propose what faiss finds."""
         faiss = _faiss()
         probes = min(effort_for(self.probes, k), self.searcher.nlist)

@@ -25,7 +25,7 @@ from mfrec.index.base import (
     Scores,
     Settings,
     exact_search,
-    lengths,
+    length_of,
     near_top,
     without,
 )
@@ -39,12 +39,13 @@ Effort = tuple[tuple[int, int], ...]
 
 
 def effort_for(effort: Effort, k: int) -> int:
-    """Return how far to search for the best k; beyond the last step, further in proportion."""
+    """Return how far to search for the best k: in proportion beyond a step, at most what the next one takes."""
+    below_k, below = 0, 0
     for limit, enough in effort:
         if k <= limit:
-            return enough
-    limit, enough = effort[-1]
-    return -(-enough * k // limit)
+            return min(enough, -(-below * k // below_k)) if below_k else enough
+        below_k, below = limit, enough
+    return -(-below * k // below_k)
 
 
 class Probe(NamedTuple):
@@ -53,6 +54,20 @@ class Probe(NamedTuple):
     numbers: Numbers
     certain: bool
     work: float
+
+
+class Floor(NamedTuple):
+    """The k-th score so far (-inf where there is none), the query's length, and how far scores can be off."""
+
+    score: float
+    length: float
+    margin: float
+
+    def least_length(self) -> float:
+        """Return the length below which no vector can reach the floor."""
+        if self.score <= 0 or self.length <= 0:
+            return 0.0
+        return self.score / self.length * (1 - ROUNDING)
 
 
 class Tail(Protocol):
@@ -68,7 +83,7 @@ class Tail(Protocol):
         """The distribution whose file `write` writes; None where there is no file."""
         ...
 
-    def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
+    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe | None:
         """Propose candidates that may be among the best k, and ``extra`` more that will be thrown away.
 
         None where only a full scan helps.
@@ -146,15 +161,17 @@ class RangedIndex:
         out, in_tail = self.head.split(excluded)
         if self.tail is None or len(in_tail) > MOST_EXCLUDED * (len(self.candidates) - len(self.head.numbers)):
             return exact_search(self.candidates, query, k, excluded)
-        found, floor = self.head.scan(query, k, out, self.candidates.margin(query))
-        probe = self.tail.probe(query, k, len(in_tail), floor)
+        length = length_of(query)
+        margin = self.candidates.margin(length)
+        found, floor = self.head.scan(query, k, out, margin)
+        probe = self.tail.probe(query, k, len(in_tail), Floor(floor, length, margin))
         if probe is None:
             return exact_search(self.candidates, query, k, excluded)
         found = np.concatenate([found, without(probe.numbers, in_tail)])
         if len(found) < k:
             return exact_search(self.candidates, query, k, excluded)
         work = self.head.vectors.size + probe.work + STEP
-        return Hits(*self.candidates.best(query, found, k), probe.certain, work)
+        return Hits(*self.candidates.best(query, found, k, length), probe.certain, work)
 
     @property
     def library(self) -> str | None:
@@ -191,9 +208,3 @@ def head_of(candidates: Candidates, numbers: Numbers) -> Head:
     """Make a head of these numbers."""
     ordered = np.sort(numbers)
     return Head(ordered, np.ascontiguousarray(candidates.vectors[ordered]))
-
-
-def least_length(candidates: Candidates, query: Vector, floor: float) -> float:
-    """Return the length below which no vector can reach the floor with this query."""
-    length = float(lengths(query))
-    return floor / length * (1 - ROUNDING) if floor > 0 and length > 0 else 0.0

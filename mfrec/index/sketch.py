@@ -8,6 +8,7 @@ et al., "LEMP" (2015). Since the rests of two vectors hardly ever point the same
 second term loses next to nothing and prunes far more; with slack 1 the answer is provably exact.
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.factors import Vector
-from mfrec.index.base import RANDOM_READ, ROUNDING, STEP, Candidates, Numbers, Settings, lengths
-from mfrec.index.ranged import Probe, least_length
+from mfrec.index.base import RANDOM_READ, ROUNDING, STEP, Candidates, Numbers, Settings
+from mfrec.index.ranged import Floor, Probe
 
 # a probe that keeps more of the tail than this costs more than a full scan
 MOST_KEPT = 1 / 3
@@ -52,16 +53,18 @@ class Sketch:
     kind: str = "sketch"
     library: str | None = None
 
-    def probe(self, query: Vector, k: int, extra: int, floor: float) -> Probe | None:
+    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe | None:
         """Propose all that may reach the floor; None without a floor, or where too much may."""
-        if floor == -np.inf:
+        if floor.score == -np.inf:
             return None
-        long_enough = int(np.searchsorted(self.short, -least_length(self.candidates, query, floor), "right"))
-        leading = query @ self.axes
-        rest = float(np.sqrt(max(float(query @ query) - float(leading @ leading), 0.0)))
-        bound = self.table[:long_enough] @ np.append(leading, np.float32(self.slack * rest))
-        margin = ROUNDING * float(lengths(query)) * self.candidates.longest
-        kept = np.flatnonzero(bound >= floor - margin)
+        # searchsorted is quick only where both types agree
+        shortest = np.float32(-floor.least_length())
+        long_enough = int(self.short.searchsorted(shortest, "right"))
+        probe = np.empty(self.table.shape[1], np.float32)
+        leading = np.matmul(query, self.axes, out=probe[:-1])
+        probe[-1] = self.slack * math.sqrt(max(floor.length**2 - float(leading @ leading), 0.0))
+        bound = self.table[:long_enough] @ probe
+        kept = (bound >= floor.score - floor.margin).nonzero()[0]
         if len(kept) > MOST_KEPT * len(self.candidates):
             return None
         work = self.axes.size + bound.size * self.table.shape[1] + len(kept) * len(query) * RANDOM_READ + 4 * STEP
