@@ -8,6 +8,7 @@ finished trial is one line of a log, from which a search goes on where it was st
 import json
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,12 +42,17 @@ WARM_UP = 12
 
 @dataclass(frozen=True)
 class Trial:
-    """One fit on the training part and its score on the validation part; ``stopped`` ones were given up."""
+    """One fit on the training part and its score on the validation part.
+
+    ``early`` is the score after the first iterations, where it was looked at; ``stopped`` trials were given up
+    there, and their score is that one.
+    """
 
     params: ALSParams
     score: float
     seconds: float
     stopped: bool = False
+    early: float | None = None
 
 
 @dataclass(frozen=True)
@@ -151,17 +157,31 @@ class _Search:
         switched_off: dict[str, Any] = dict.fromkeys(EXTENSIONS, 0.0)
         self.base = replace(base, **switched_off) if plain else base
         self.optuna = _optuna()
-        sampler = self.optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM_UP, multivariate=True)
-        self.study = self.optuna.create_study(direction="maximize", sampler=sampler)
+        self.seed = seed
+        self.study = self.optuna.create_study(direction="maximize", sampler=self._sampler(0))
         most = max(FACTORS[0], min(train.shape) // 2)
         self.factors = [f for f in FACTORS if f <= most] or [FACTORS[0]]
         self.rungs: list[float] = []
+
+    def _sampler(self, number: int) -> Any:
+        """Return a sampler for one trial: what it draws follows from the seed and the trials before it.
+
+        So a search that is resumed goes on just as it would have gone on, and repeats nothing.
+        """
+        with warnings.catch_warnings():
+            # multivariate sampling is called experimental, and has been since 2020
+            warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
+            return self.optuna.samplers.TPESampler(
+                seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
+            )
 
     def replay(self, path: Path | None) -> list[Trial]:
         """Tell the study what a log says was tried, and return it; a fresh study starts with the defaults."""
         done = list(_read(path, self.metric)) if path is not None and path.exists() else []
         for trial in done:
             self._tell(trial)
+            if trial.early is not None:
+                self.rungs.append(trial.early)
         if not done:
             self.study.enqueue_trial(self._values(self.base))
         return done
@@ -169,6 +189,7 @@ class _Search:
     def run(self, done: list[Trial]) -> Iterator[Trial]:
         """Make trials for ever."""
         while True:
+            self.study.sampler = self._sampler(len(done))
             asked = self.study.ask()
             params = replace(self.base, factors=self._factors(asked), **self._draw(asked))
             trial = self._try(params, len(done))
@@ -178,23 +199,25 @@ class _Search:
 
     def _try(self, params: ALSParams, count: int) -> Trial:
         started = time.perf_counter()
+        early: float | None = None
 
         def look(iteration: int, factors: Factors) -> None:
+            nonlocal early
             if iteration + 1 != RUNG or params.iterations <= RUNG:
                 return
-            score = self._score(factors)
-            self.rungs.append(score)
-            if count >= WARM_UP and score < sorted(self.rungs)[len(self.rungs) // 3]:
-                raise StopFit(score)
+            early = self._score(factors)
+            self.rungs.append(early)
+            if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
+                raise StopFit
 
         try:
             score, stopped = self._score(fit_als(self.train, params, callback=look)), False
-        except StopFit as given_up:
-            score, stopped = float(given_up.args[0]), True
+        except StopFit:
+            score, stopped = early or 0.0, True
         except DataError:
             # a fit that diverges is a bad trial, not the end of the search
             score, stopped = 0.0, True
-        return Trial(params, score, time.perf_counter() - started, stopped)
+        return Trial(params, score, time.perf_counter() - started, stopped, early)
 
     def _score(self, factors: Factors) -> float:
         return float(measure(factors, self.train, self.held_out, k=self.k)[self.metric])
@@ -265,6 +288,10 @@ def read_params(path: Path) -> dict[str, Any]:
     known = set(ALSParams.__dataclass_fields__)
     if not isinstance(values, dict) or not set(values) <= known:
         raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
+    try:
+        ALSParams(**values)
+    except (MfrecError, TypeError) as error:
+        raise DataError(f"{path} is not a parameter file: {error}") from None
     return values
 
 
