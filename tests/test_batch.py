@@ -99,8 +99,8 @@ def test_any_block_and_group_size(row: Direction, seed: int, k: int, values: int
 @pytest.mark.parametrize("scale", [1e-25, 1e-15, 1e15])
 def test_vectors_of_any_length(row: Direction, scale: float) -> None:
     model = random_model()
-    factors = Factors(*(model.factors[side] * np.float32(scale) for side in ("user", "item")))
-    scaled = build(LIKES, factors, IndexParams(index="exact"))
+    user, item = (np.asarray(matrix * np.float32(scale)) for matrix in (model.factors.user, model.factors.item))
+    scaled = of_vectors(user, item)
     assert answers(scaled.recommend_all(row.name, 5)) == expected(scaled, row, 5)
 
 
