@@ -68,7 +68,7 @@ class Trees:
     def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
         """Propose what the trees find."""
         count = min(k + extra + SLACK, len(self.numbers))
-        inspect = max(effort_for(self.search_k, k), count)
+        inspect = max(effort_for(self.search_k, k + extra), count)
         places = self.forest.get_nns_by_vector(_for_annoy(query, self.grown.metric).tolist(), count, inspect)
         return Probe(self.numbers[np.array(places, np.int64)], False, inspect * self.size * RANDOM_READ)
 
