@@ -48,7 +48,7 @@ SERVING = ROW["batch"]
 OWNERS: dict[str, tuple[str, ...]] = {
     "annoy": ("index.annoy", "commands.doctor"),
     "faiss": ("index.faiss",),
-    "implicit": ("als", "batch", "commands.doctor"),
+    "implicit": ("als", "commands.doctor"),
     "threadpoolctl": ("als", "commands.doctor"),
     "scipy": ("interactions", "confidence", "als", "batch", "datasets", "evaluation", "tuning"),
     "sklearn": ("content", "evaluation", "tuning"),

@@ -12,10 +12,12 @@ from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.pipeline import fit
 
+SPLITS = ("random", "last", "time")
+
 
 @click.command()
 @click.argument("source")
-@click.option("--split", type=click.Choice(["random", "last", "time"]), default="random", show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), default="random", show_default=True, help="How to hold out.")
 @click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Held out by random and time.")
 @click.option("--last", default=1, show_default=True, help="Held out per user by --split last.")
 @click.option("-k", "ks", type=int, multiple=True, default=(10, 100), show_default=True, help="Repeat for several.")

@@ -38,11 +38,11 @@ def fit(source: str, out: Path | None, quiet: bool, **options: Any) -> None:
     mfrec fit plays.csv --user-col listener --item-col track --weight-col plays --out models/plays
     """
     started = time.perf_counter()
-    params = als_params(options)
+    als, index = als_params(options), from_options(IndexParams, options)
     interactions = read_source(source, options)
     read = time.perf_counter()
     click.echo(f"{interactions!r} read in {read - started:.1f} s")
-    model = fit_model(interactions, params, from_options(IndexParams, options), progress=not quiet)
+    model = fit_model(interactions, als, index, progress=not quiet)
     fitted = time.perf_counter()
     folder = out or Path("models") / Path(source).name.split(".")[0]
     model.save(folder)

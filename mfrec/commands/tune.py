@@ -28,7 +28,9 @@ SHOWN = ("factors", *SPACE)
 @click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on the validation part.")
 @click.option("--plain", is_flag=True, help="Search plain ALS: exponents and scales stay 0.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FILE", help="Log of trials to go on from.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("params.json"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("params.json"), show_default=True, help="Parameter file."
+)
 @click.option("--model", type=click.Path(path_type=Path), help="Model folder  [default: models/SOURCE-tuned]")
 @click.option("--no-fit", is_flag=True, help="Find the parameters only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
