@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("confidence",),
     ("als",),
     ("pipeline",),
+    ("content",),
     ("evaluation",),
     ("tuning",),
     ("commands",),
@@ -50,9 +51,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "implicit": ("als", "commands.doctor"),
     "threadpoolctl": ("als", "commands.doctor"),
     "scipy": ("interactions", "confidence", "als", "batch", "datasets", "evaluation", "tuning"),
-    "sklearn": ("evaluation", "tuning"),
+    "sklearn": ("content", "evaluation", "tuning"),
     "click": ("cli", "commands"),
-    "tabulate": ("cli", "commands", "evaluation.report"),
+    "tabulate": ("cli", "commands", "evaluation.report", "evaluation.cold"),
 }
 
 # what may be imported at the top of a module on the serving side

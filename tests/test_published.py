@@ -103,7 +103,7 @@ def test_a_movielens_release_becomes_three_files(
         sum(len(line.split()) - 1 for line in (tmp_path / "split" / f"{part}.txt").read_text().splitlines())
         for part in published.PARTS
     ]
-    assert sizes == [72_000, 8_000, 20_000]
+    assert sizes == [64_000, 16_000, 20_000]
 
 
 @pytest.mark.parametrize(
