@@ -198,6 +198,7 @@ def _panel(axis: Any, results: Sequence[Result], direction: str) -> None:
             zorder=5 if ours else 2,
         )
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axis.set_xlim(-0.03, stretched(1.0) + 0.15)
     axis.set_xticks(stretched(TICKS), ["0", "0.5", "0.9", "0.99", "0.999", "1"], fontsize=8)
     axis.set_title(direction, fontsize=10)
