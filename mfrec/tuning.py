@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mfrec.als import ALSParams, StopFit, fit_als
 from mfrec.errors import DataError, MfrecError, ParameterError
 from mfrec.evaluation import measure
@@ -37,7 +39,7 @@ FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
 # after so many iterations a trial is compared with the others at that point
 RUNG = 3
-WARM_UP = 12
+WARM_UP = 10
 
 
 @dataclass(frozen=True)
@@ -176,15 +178,30 @@ class _Search:
             )
 
     def replay(self, path: Path | None) -> list[Trial]:
-        """Tell the study what a log says was tried, and return it; a fresh study starts with the defaults."""
+        """Tell the study what a log says was tried, and return it."""
         done = list(_read(path, self.metric)) if path is not None and path.exists() else []
         for trial in done:
             self._tell(trial)
             if trial.early is not None:
                 self.rungs.append(trial.early)
-        if not done:
-            self.study.enqueue_trial(self._values(self.base))
+        for values in self._starts()[len(done) :]:
+            self.study.enqueue_trial(values)
         return done
+
+    def _starts(self) -> list[dict[str, Any]]:
+        """Return where a search starts: the base, then points around it, which beat points from anywhere."""
+        rng = np.random.default_rng(self.seed)
+        starts = [self._values(self.base)]
+        for _ in range(WARM_UP - 1):
+            values: dict[str, Any] = {
+                "factors": int(np.clip(starts[0]["factors"] + rng.integers(-1, 3), 0, len(self.factors) - 1))
+            }
+            for name, (kind, low, high) in self.space.items():
+                start, step = starts[0][name], rng.standard_normal()
+                moved = start * np.exp(step / 2) if kind == "log" else start + step * (high - low) / 6
+                values[name] = (int if kind == "int" else float)(np.clip(moved, low, high))
+            starts.append(values)
+        return starts
 
     def run(self, done: list[Trial]) -> Iterator[Trial]:
         """Make trials for ever."""
