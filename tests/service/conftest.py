@@ -1,0 +1,85 @@
+"""Small models, made in milliseconds, for everything about serving."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mfrec
+from mfrec.directions import Pair
+from mfrec.index import Candidates, Index, backend
+from mfrec.links import Links
+from mfrec.packed import PackedStrings
+
+MakeModel = Callable[..., mfrec.Recommender]
+
+TITLES = (
+    "Star Wars (1977)",
+    "Star Trek: First Contact (1996)",
+    "Misérables, Les (1995)",
+    "Godfather, The (1972)",
+    "Alien (1979)",
+    'Nasty <script>"&\u2028 (2000)',
+)
+
+
+def model_of(
+    seed: int = 0, users: int = 40, items: int = 30, *, text_ids: bool = False, index: str = "annoy"
+) -> mfrec.Recommender:
+    """Return a model of random factors; item labels are `TITLES`, then numbered films."""
+    generator = np.random.default_rng(seed)
+    factors = mfrec.Factors(
+        generator.standard_normal((users, 4)).astype(np.float32),
+        generator.standard_normal((items, 4)).astype(np.float32),
+        regularization=1.0,
+        alpha=2.0,
+    )
+    seen = generator.random((users, items)) < 0.2
+    seen[:, 0] |= ~seen.any(axis=1)
+    make = backend(index).build
+    params = mfrec.IndexParams(index=index, trees=3)
+    indexes: dict[tuple[mfrec.directions.Side, mfrec.directions.Similarity], Index] = {
+        (side, similarity): make(Candidates(factors[side], similarity), params)
+        for side, similarity in mfrec.directions.INDEX_KEYS
+    }
+    labels = [TITLES[n] if n < len(TITLES) else f"Film {n}" for n in range(items)]
+    return mfrec.Recommender(
+        factors=factors,
+        ids=Pair.of(lambda side: _ids(side, users if side == "user" else items, text_ids)),
+        links=Pair(_links(seen), _links(seen.T)),
+        indexes=indexes,
+        labels=Pair(None, PackedStrings.pack(labels)),
+        info={"seed": seed},
+    )
+
+
+def _ids(side: mfrec.directions.Side, count: int, text: bool) -> mfrec.IdMap:
+    # text ids hold what paths and JSON find hard
+    names = [f"{side}/{n:03d} é?#%&" for n in range(count)]
+    return mfrec.IdMap.of(side, names if text else range(1, count + 1))
+
+
+def _links(seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Links:
+    starts = np.concatenate([[0], np.cumsum(seen.sum(axis=1))]).astype(np.int64)
+    return Links(starts, np.nonzero(seen)[1].astype(np.int32))
+
+
+@pytest.fixture(scope="session")
+def make_model() -> MakeModel:
+    """Return the maker of small models."""
+    return model_of
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Return saved models by seed; they must not be changed."""
+    root = tmp_path_factory.mktemp("models")
+
+    def folder(seed: int) -> Path:
+        path = root / str(seed)
+        if not path.exists():
+            model_of(seed).save(path)
+        return path
+
+    return folder
