@@ -26,10 +26,10 @@ from mfrec.recommender import Ranking, Recommender
 
 if TYPE_CHECKING:
     from mfrec.als import ALSParams, fit_als
-    from mfrec.pipeline import build, fit
     from mfrec.datasets import download, load_movielens
     from mfrec.datasets.synthetic import sample
     from mfrec.interactions import Interactions
+    from mfrec.pipeline import build, fit
 
 __version__ = version("mfrec")
 

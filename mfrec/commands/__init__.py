@@ -1,0 +1,1 @@
+"""One module per command; they parse, call the library, and print."""

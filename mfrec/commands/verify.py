@@ -1,0 +1,37 @@
+"""``mfrec verify``: check a model folder."""
+
+from pathlib import Path
+
+import click
+
+from mfrec import artifact
+from mfrec.commands.output import print_json, table
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the whole manifest as JSON.")
+def verify(folder: Path, as_json: bool) -> None:
+    """Check every file of the model in FOLDER and say what it holds."""
+    content = artifact.verify(folder)
+    if as_json:
+        print_json(content)
+        return
+    counts, files = content["counts"], content["files"]
+    size = sum(entry["size"] for entry in files.values())
+    click.echo(f"{folder} is whole: {len(files)} files, {size / 2**20:.1f} MiB")
+    click.echo(
+        f"{counts['users']} users x {counts['items']} items x {counts['factors']} factors, {counts['links']} links"
+    )
+    click.echo(table([index_row(entry) for entry in content["indexes"]]))
+
+
+def index_row(entry: dict[str, object]) -> dict[str, object]:
+    """Return what to show of one index."""
+    settings = entry["settings"]
+    shown = ", ".join(f"{k} {v}" for k, v in settings.items()) if isinstance(settings, dict) else ""
+    return {
+        "index": f"{entry['target']} {entry['similarity']}",
+        "backend": entry["backend"],
+        "settings": shown,
+    }
