@@ -16,6 +16,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("mfrec.commands.fit:fit", "Fit a model on a MovieLens release or on your own table."),
     "recommend": ("mfrec.commands.recommend:recommend", "Ask a saved model in one of the four directions."),
     "verify": ("mfrec.commands.verify:verify", "Check a model folder to the last value."),
+    "serve": ("mfrec.service.commands:serve", "Answer over HTTP, with an explorer for people."),
+    "publish": ("mfrec.service.commands:publish", "Put a verified model into a store as its new version."),
+    "rollback": ("mfrec.service.commands:rollback", "Serve an earlier version of a store again."),
     "doctor": ("mfrec.commands.doctor:doctor", "Check this machine: versions, annoy, threads."),
 }
 

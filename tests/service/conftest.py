@@ -1,16 +1,27 @@
 """Small models, made in milliseconds, for everything about serving."""
 
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+import uvicorn
+from starlette.types import ASGIApp
 
 import mfrec
 from mfrec.directions import Pair
 from mfrec.index import Candidates, Index, backend
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
+from mfrec.service.app import create
+from mfrec.service.protocol import PatientProtocol
+from mfrec.service.settings import Settings
 
 MakeModel = Callable[..., mfrec.Recommender]
 
@@ -83,3 +94,46 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
         return path
 
     return folder
+
+
+Serve = Callable[..., httpx.Client]
+
+
+@contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """Run an application on a free port, in a thread, and give its address."""
+    config = uvicorn.Config(
+        app, port=0, http=PatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.005)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def serve(folders: Callable[[int], Path]) -> Iterator[Serve]:
+    """Return a maker of clients of a running service, over a path or the model with seed 0."""
+    with ExitStack() as stack:
+
+        def client(path: Path | None = None, **settings: Any) -> httpx.Client:
+            app = create(Settings(path or folders(0), **{"poll": 0.02, "retry": 0.05, **settings}))
+            address = stack.enter_context(running(app))
+            return stack.enter_context(httpx.Client(base_url=address))
+
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(folders: Callable[[int], Path]) -> Iterator[httpx.Client]:
+    """Return a client of a service over the model with seed 0."""
+    with running(create(Settings(folders(0)))) as address, httpx.Client(base_url=address) as made:
+        yield made
