@@ -58,14 +58,14 @@ def run(settings: Settings, address: Address) -> None:
     # uvicorn raises the signal again once it is done: having stopped as told is a success
     signal.signal(signal.SIGTERM, _leave)
     if address.workers == 1:
-        uvicorn.Server(_config(create(settings), address)).run()
+        uvicorn.Server(server_config(create(settings), address)).run()
         return
     with _shared_counters() as folder:
         os.environ.update(replace(settings, metrics=folder).to_environment())
         # each worker is one thread of work: those inside numpy would fight for the same cores
         for name in _THREADS:
             os.environ.setdefault(name, "1")
-        _run_workers(_config("mfrec.service.run:worker", address, factory=True))
+        _run_workers(server_config("mfrec.service.run:worker", address, factory=True))
 
 
 def worker() -> Any:
@@ -75,7 +75,8 @@ def worker() -> Any:
     return create(settings)
 
 
-def _config(app: Any, address: Address, *, factory: bool = False) -> uvicorn.Config:
+def server_config(app: Any, address: Address, *, factory: bool = False) -> uvicorn.Config:
+    """Return how the server is set up around an application."""
     return uvicorn.Config(
         app,
         host=address.host,

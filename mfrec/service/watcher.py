@@ -77,6 +77,7 @@ class Watcher:
             live = await asyncio.to_thread(self._open, wanted)
             if live is not None:
                 self._swap(wanted, live)
+                self.refused = None
 
     def _open(self, wanted: str) -> Live | None:
         try:
@@ -90,8 +91,6 @@ class Watcher:
     def _swap(self, wanted: str, live: Live) -> None:
         before = self.live.version if self.live else None
         self.live, self._served = live, wanted
-        if self.refused is not None and self.refused.wanted == wanted:
-            self.refused = None
         self.swaps += before is not None
         counts = live.content["counts"]
         log.info("serving version %s: %d users x %d items", live.version, counts["users"], counts["items"])

@@ -20,7 +20,7 @@ from mfrec.index import Candidates, Index, backend
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
 from mfrec.service.app import create
-from mfrec.service.protocol import PatientProtocol
+from mfrec.service.run import Address, server_config
 from mfrec.service.settings import Settings
 
 MakeModel = Callable[..., mfrec.Recommender]
@@ -102,10 +102,7 @@ Serve = Callable[..., httpx.Client]
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
     """Run an application on a free port, in a thread, and give its address."""
-    config = uvicorn.Config(
-        app, port=0, http=PatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app, Address(port=0)))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
