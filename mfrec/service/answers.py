@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.directions import DIRECTIONS, SIDES, Direction, Pair, Side, other
+from mfrec.directions import DIRECTIONS, SIDES, Direction, Side, other
 from mfrec.ids import Id
 from mfrec.recommender import Ranking
 from mfrec.search import as_id, near_ids
@@ -17,6 +17,7 @@ from mfrec.service.problems import ProblemError
 Answer = dict[str, Any]
 
 _NEAR = 5
+_RECALL = "recall@"
 
 
 def one(live: Live, row: Direction, text: str, k: int, exclude_seen: bool) -> Answer:
@@ -90,26 +91,30 @@ def chart(live: Live, side: Side, limit: int, keys: Sequence[str]) -> Answer:
     }
 
 
-def explain(live: Live, user: str, item: str, limit: int) -> Answer:
-    """Return the user's items that the score of an item comes from, the largest part first."""
-    model = live.model
-    asked = Pair(user, item)
-    numbers = Pair.of(lambda side: model.ids[side].number(known(live, side, asked[side])))
-    history = model.links.user.of(numbers.user)
-    split = parts(model.factors, history, numbers.item)
+def explain(live: Live, user: str | None, history: Sequence[str], item: str, limit: int) -> Answer:
+    """Return the items of a user, or of a history, that the score of an item comes from, the largest part first."""
+    model, items = live.model, live.model.ids.item
+    target = items.number(known(live, "item", item))
+    if user is not None:
+        number = model.ids.user.number(known(live, "user", user))
+        linked = model.links.user.of(number)
+    else:
+        number = None
+        linked = np.unique([items.number(known(live, "item", text)) for text in history])
+    split = parts(model.factors, linked, target)
     total = float(split.contributions.sum())
     because = [
-        {**_entry(live, "item", number), "contribution": part, "share": part / total if total else 0.0}
-        for number, part in zip(split.numbers[:limit].tolist(), split.contributions[:limit].tolist(), strict=True)
+        {**_entry(live, "item", n), "contribution": part, "share": part / total if total else 0.0}
+        for n, part in zip(split.numbers[:limit].tolist(), split.contributions[:limit].tolist(), strict=True)
     ]
     return {
         "version": live.version,
-        "user": _entry(live, "user", numbers.user),
-        "item": _entry(live, "item", numbers.item),
-        "score": float(model.factors.user[numbers.user] @ model.factors.item[numbers.item]),
+        "user": None if number is None else _entry(live, "user", number),
+        "item": _entry(live, "item", target),
+        "score": total if number is None else float(model.factors.user[number] @ model.factors.item[target]),
         "explained": total,
-        "seen": bool(np.isin(numbers.item, history)),
-        "history": len(history),
+        "seen": bool(np.isin(target, linked)),
+        "history": len(linked),
         "because": because,
     }
 
@@ -131,16 +136,19 @@ def about(live: Live, refused: Answer | None, limits: Answer) -> Answer:
 
 
 def recalls(live: Live) -> list[Answer]:
-    """Return each index with its measured recall, None where none was measured."""
+    """Return each index with its measured recall by k; empty where none was measured."""
     return [
         {
-            "target": entry["target"],
-            "similarity": entry["similarity"],
-            "backend": entry["backend"],
-            "recall": entry.get("recall"),
+            **{key: entry[key] for key in ("target", "similarity", "backend")},
+            "recall": {name[len(_RECALL) :]: v for name, v in _measured(entry).items() if name.startswith(_RECALL)},
+            "measured": _measured(entry),
         }
         for entry in live.content["indexes"]
     ]
+
+
+def _measured(entry: Answer) -> Answer:
+    return dict(entry.get("measured") or {})
 
 
 def known(live: Live, side: Side, text: str) -> Id:

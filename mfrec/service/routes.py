@@ -180,6 +180,7 @@ def add_map(router: APIRouter, context: Context) -> None:
 
 def add_explain(router: APIRouter, context: Context) -> None:
     """Add ``/v1/explain``."""
+    limits = context.settings.limits
 
     @router.get(
         "/explain",
@@ -188,10 +189,13 @@ def add_explain(router: APIRouter, context: Context) -> None:
         tags=["model"],
     )
     async def explain(
-        user: IdInQuery,
         item: IdInQuery,
+        user: Annotated[str | None, Query(max_length=_LONGEST_ID, description="A known user")] = None,
+        history: Annotated[list[str], Query(max_length=limits.ids, description="Or the items of a new one")] = [],  # noqa: B006
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
     ) -> Response:
         """Tell which of the user's items the score of an item comes from."""
+        if (user is None) == (not history):
+            raise ProblemError("invalid", "Give either a user or the history of a new one.")
         live = context.live()
-        return reply(live, answers.explain(live, user, item, limit))
+        return reply(live, answers.explain(live, user, history, item, limit))

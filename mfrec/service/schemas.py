@@ -138,10 +138,10 @@ class Part(Entry):
 
 
 class Explanation(BaseModel):
-    """Where a score comes from."""
+    """Where a score comes from; ``user`` is null for somebody new."""
 
     version: str
-    user: Entry
+    user: Entry | None
     item: Entry
     score: float
     explained: float

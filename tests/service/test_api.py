@@ -147,6 +147,14 @@ def test_explain(client: httpx.Client, model: mfrec.Recommender) -> None:
     assert sum(part["share"] for part in body["because"]) == pytest.approx(1)
 
 
+def test_explain_somebody_new(client: httpx.Client, model: mfrec.Recommender) -> None:
+    body = client.get("/v1/explain?history=2&history=5&history=2&item=9").json()
+    assert body["user"] is None
+    assert body["history"] == 2
+    folded = float(model.fold_in("user", [2, 5]) @ model.factors.item[8])
+    assert body["score"] == pytest.approx(folded, abs=1e-5)
+
+
 def test_map(client: httpx.Client, model: mfrec.Recommender) -> None:
     whole = client.get("/v1/map?side=item").json()
     assert len(whole["ids"]) == len(whole["x"]) == len(whole["labels"]) == whole["count"] == 30
@@ -187,6 +195,9 @@ BAD_GETS = [
     ("/v1/map?side=item&id=999", "unknown-id", "'999'"),
     ("/v1/explain?user=1&item=99", "unknown-id", "the item '99'"),
     ("/v1/explain?user=1", "invalid", "'item': Field required"),
+    ("/v1/explain?item=1", "invalid", "either a user or the history"),
+    ("/v1/explain?item=1&user=1&history=1", "invalid", "either a user or the history"),
+    ("/v1/explain?item=1&history=77", "unknown-id", "the item '77'"),
     ("/v1/film2film/1", "no-such-route", "user2item, item2item, user2user, item2user"),
     ("/static/../app.py", "no-such-route", ""),
     ("/static/%2e%2e%2fapp.py", "no-such-route", ""),
