@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mfrec.als import ALSParams, fit_als
     from mfrec.datasets import download, load_movielens
     from mfrec.datasets.synthetic import sample
+    from mfrec.evaluation import evaluate, splits
     from mfrec.interactions import Interactions
     from mfrec.pipeline import build, fit
 
@@ -43,6 +44,8 @@ _LAZY = {
     "load_movielens": "mfrec.datasets",
     "sample": "mfrec.datasets.synthetic",
     "Interactions": "mfrec.interactions",
+    "evaluate": "mfrec.evaluation",
+    "splits": "mfrec.evaluation",
 }
 
 __all__ = [
@@ -66,12 +69,14 @@ __all__ = [
     "UnknownIdError",
     "build",
     "download",
+    "evaluate",
     "fit",
     "fit_als",
     "load",
     "load_movielens",
     "sample",
     "save",
+    "splits",
     "verify",
 ]
 

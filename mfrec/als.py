@@ -5,6 +5,7 @@ gradient solver of Takács, Pilászy and Tikk (2011), as implemented by ``implic
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,19 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
-from mfrec.directions import SIDES
+from mfrec.confidence import weigh
+from mfrec.directions import SIDES, Pair
 from mfrec.errors import DataError, ParameterError
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
+from mfrec.solver import TRANSFORMS
 
 log = logging.getLogger("mfrec")
 
 
 @dataclass(frozen=True)
 class ALSParams:
-    """Parameters of the fit; the defaults do well on MovieLens 100K.
+    """Parameters of the fit; the defaults do well on MovieLens 100K and ml-latest-small.
 
     Parameters
     ----------
@@ -32,19 +35,39 @@ class ALSParams:
     regularization
         Weight of the penalty on the vectors' squared lengths; higher is smoother.
     alpha
-        Confidence is ``alpha * weight``; higher trusts what was observed more against what was not.
+        Confidence is ``alpha`` times the normalised weight; higher trusts what was observed more against what
+        was not.
     iterations
         Alternations of the two half-steps.
+    user_exponent, item_exponent
+        An interaction's weight is divided by ``degree**exponent`` of its user and of its item, then rescaled to
+        mean 1 over all; 0 turns it off. See `mfrec.solver`.
+    user_scale, item_scale
+        After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
+        (or active), below 0 the rare.
+    transform
+        What a weight becomes: ``"value"`` (as it is), ``"log"`` (``log(1 + w)``) or ``"binary"``.
+    threshold
+        For ``"binary"``: an interaction counts, as 1, where its weight is at least this; others are left out.
+    half_life
+        Days after which an interaction counts half, measured back from the latest; 0 turns it off.
     seed
         Of the starting vectors; the same seed gives the same factors for any number of threads.
     threads
         CPU threads; 0 takes all cores.
     """
 
-    factors: int = 16
-    regularization: float = 10.0
-    alpha: float = 5.0
-    iterations: int = 15
+    factors: int = 32
+    regularization: float = 25.0
+    alpha: float = 3.0
+    iterations: int = 12
+    user_exponent: float = 0.5
+    item_exponent: float = 0.25
+    user_scale: float = 0.0
+    item_scale: float = 0.0
+    transform: str = "log"
+    threshold: float = 0.0
+    half_life: float = 0.0
     seed: int = 42
     threads: int = 0
 
@@ -54,15 +77,35 @@ class ALSParams:
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value < 2**31:
                 raise ParameterError(f"{name} must be an integer of at least {low}, got {value!r}")
-        for name in ("regularization", "alpha"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not np.isfinite(value) or value < 0:
-                raise ParameterError(f"{name} must be a finite number of at least 0, got {value!r}")
+        for name in ("regularization", "alpha", "threshold", "half_life"):
+            self._check_number(name, 0, np.inf)
+        for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
+            self._check_number(name, -2, 2)
         if self.alpha == 0:
             raise ParameterError("alpha must be above 0: with 0 nothing that was observed counts")
+        if self.transform not in TRANSFORMS:
+            raise ParameterError(f"unknown transform {self.transform!r}: choose one of {', '.join(TRANSFORMS)}")
+
+    def _check_number(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            raise ParameterError(f"{name} must be a finite number, got {value!r}")
+        if not low <= value <= high:
+            limits = f"at least {low}" if high == np.inf else f"from {low} to {high}"
+            raise ParameterError(f"{name} must be {limits}, got {value!r}")
 
 
-def fit_als(interactions: Interactions, params: ALSParams | None = None, *, progress: bool = False) -> Factors:
+class StopFit(Exception):  # noqa: N818 - not an error: a callback raises it to end a fit early
+    """Raised by a callback of `fit_als`; it comes back to the caller."""
+
+
+def fit_als(
+    interactions: Interactions,
+    params: ALSParams | None = None,
+    *,
+    progress: bool = False,
+    callback: Callable[[int, Factors], None] | None = None,
+) -> Factors:
     """Fit the factor matrices of a set of interactions.
 
     Parameters
@@ -73,6 +116,8 @@ def fit_als(interactions: Interactions, params: ALSParams | None = None, *, prog
         See `ALSParams`.
     progress
         Show a progress bar on stderr, or in the notebook.
+    callback
+        Called after every iteration with its number, from 0, and the factors so far; it may raise `StopFit`.
 
     Raises
     ------
@@ -80,23 +125,24 @@ def fit_als(interactions: Interactions, params: ALSParams | None = None, *, prog
         When there is nothing to learn from, or the fit did not stay finite.
     """
     params = params or ALSParams()
-    if not len(interactions):
-        raise DataError(f"{interactions!r}: there is nothing to learn from")
+    confidences, solver = weigh(interactions, params)
     degree = interactions.degree
     for side in SIDES:
         empty = int((degree[side] == 0).sum())
         if empty:
             log.info("%d of %d %ss have no interaction and get a zero vector", empty, len(degree[side]), side)
+
+    def served() -> Factors:
+        solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
+        gram = Pair.of(lambda side: solved[side].T @ solved[side])
+        scaled = Pair.of(lambda side: solved[side] * solver.scale(side, degree[side])[:, None].astype(np.float32))
+        return Factors(scaled.user, scaled.item, solver, degree, gram)
+
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
         model = _new_model(params)
-        _run(model, interactions, params.iterations, progress)
-    factors = Factors(
-        np.ascontiguousarray(model.user_factors),
-        np.ascontiguousarray(model.item_factors),
-        regularization=float(params.regularization),
-        alpha=float(params.alpha),
-    )
+        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served())))
+    factors = served()
     factors.check_finite()
     return factors
 
@@ -112,11 +158,16 @@ def _new_model(params: ALSParams) -> Any:
     )
 
 
-def _run(model: Any, interactions: Interactions, iterations: int, progress: bool) -> None:
+def _run(model: Any, confidences: Any, iterations: int, progress: bool, look: Callable[[int], None] | None) -> None:
     from tqdm.auto import tqdm
+
+    def after(iteration: int, *_: Any) -> None:
+        bar.update(1)
+        if look is not None:
+            look(iteration)
 
     with tqdm(total=iterations, desc="als", unit="iteration", disable=not progress) as bar:
         try:
-            model.fit(interactions.matrix, show_progress=False, callback=lambda *_: bar.update(1))
+            model.fit(confidences, show_progress=False, callback=after)
         except ModelFitError as error:
             raise DataError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -20,6 +21,7 @@ from mfrec.index import BACKENDS, Candidates, Index
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
 from mfrec.recommender import Recommender
+from mfrec.solver import Solver
 
 log = logging.getLogger("mfrec")
 
@@ -28,6 +30,7 @@ Arrays = dict[str, NDArray[Any]]
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
 _TRIES = 5
+_SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
 
 
 def save(model: Recommender, path: str | PathLike[str]) -> None:
@@ -115,7 +118,7 @@ def _describe(model: Recommender) -> dict[str, Any]:
             "factors": model.factors.size,
             "links": len(model.links.user.numbers),
         },
-        "solver": {"regularization": model.factors.regularization, "alpha": model.factors.alpha},
+        "solver": model.factors.solver.to_json(),
         "info": dict(model.info),
     }
 
@@ -125,6 +128,7 @@ def _model_arrays(model: Recommender) -> Arrays:
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
+        arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.links[side].starts
@@ -144,13 +148,22 @@ def _save_index(folder: Path, key: tuple[Side, Similarity], index: Index) -> dic
     stem = f"index.{side}.{similarity}"
     for name, array in index.arrays().items():
         np.save(folder / f"{stem}.{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-    row = BACKENDS[index.backend]
-    entry = {"target": side, "similarity": similarity, "backend": index.backend, "settings": index.settings()}
-    if row.library is None:
+    entry = {
+        "target": side,
+        "similarity": similarity,
+        "backend": index.backend,
+        "settings": index.settings(),
+        "measured": dict(index.measured),
+    }
+    if index.library is None:
         return entry
-    index.write(folder / f"{stem}{row.suffix}")
-    built_with = {row.library: version(row.library), **index.settings()}
-    return {**entry, "file": f"{stem}{row.suffix}", "built_with": built_with}
+    name = f"{stem}{_SUFFIX[index.library]}"
+    index.write(folder / name)
+    return {**entry, "library": index.library, "file": name, "built_with": _built_with(index.library, index.settings())}
+
+
+def _built_with(library: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {library: version(library), **settings}
 
 
 def _open(folder: Path, content: manifest.Manifest) -> Recommender:
@@ -161,8 +174,8 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
         factors = Factors(
             arrays["user.factors"],
             arrays["item.factors"],
-            float(content["solver"]["regularization"]),
-            float(content["solver"]["alpha"]),
+            Solver.from_json(content["solver"]),
+            Pair(arrays["user.degree"], arrays["item.degree"]),
             Pair(arrays["user.gram"], arrays["item.gram"]),
         )
         _check_counts(factors, arrays, content["counts"])
@@ -191,8 +204,8 @@ def _open_index(folder: Path, entry: Mapping[str, Any], factors: Factors, arrays
     own = {name.removeprefix(stem): array for name, array in arrays.items() if name.startswith(stem)}
     candidates = Candidates(factors[side], similarity, arrays[f"{side}.norms"])
     path = None
-    if row.library is not None:
-        expected = {row.library: version(row.library), **settings}
+    if "file" in entry:
+        expected = _built_with(entry["library"], settings)
         stale = [k for k, v in expected.items() if entry["built_with"].get(k) != v]
         if entry["file"] in missing:
             log.warning("%s is missing: building it again from the vectors", folder / entry["file"])
@@ -201,7 +214,9 @@ def _open_index(folder: Path, entry: Mapping[str, Any], factors: Factors, arrays
             log.warning("%s was built with %s: building it again", folder / entry["file"], was)
         else:
             path = folder / entry["file"]
-    return row.restore(candidates, settings, own, path)
+    index: Any = row.restore(candidates, settings, own, path)
+    restored: Index = replace(index, measured=entry["measured"])
+    return restored
 
 
 def _map(path: Path) -> NDArray[Any]:

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "download": ("mfrec.commands.download:download", "Fetch a MovieLens release, checked and whole."),
     "fit": ("mfrec.commands.fit:fit", "Fit a model on a MovieLens release or on your own table."),
     "recommend": ("mfrec.commands.recommend:recommend", "Ask a saved model in one of the four directions."),
+    "export": ("mfrec.commands.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
     "verify": ("mfrec.commands.verify:verify", "Check a model folder to the last value."),
     "serve": ("mfrec.service.commands:serve", "Answer over HTTP, with an explorer for people."),
     "publish": ("mfrec.service.commands:publish", "Put a verified model into a store as its new version."),

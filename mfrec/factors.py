@@ -1,6 +1,6 @@
 """`Factors`: the two matrices that everything is computed from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError
+from mfrec.solver import Solver
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float32]
+Degree = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,24 +22,28 @@ class Factors(Pair[Matrix]):
     Parameters
     ----------
     user, item
-        float32, C-contiguous, of shape ``(n_users, factors)`` and ``(n_items, factors)``. The score of a
-        user for an item is the dot product of their rows; higher is better.
-    regularization, alpha
-        Those of the fit: `mfrec.fold_in` solves the same least-squares problem with them.
-    gram
-        ``matrix.T @ matrix`` of each side, float32 of shape ``(factors, factors)``; computed where not given.
+        float32, C-contiguous, of shape ``(n_users, factors)`` and ``(n_items, factors)``, as they are served:
+        after the solver's scales. The score of a user for an item is the dot product of their rows; higher is
+        better.
+    solver
+        The constants of the fit.
+    given_degree
+        int64 of shape ``(n,)`` per side: how many interactions each had in training; ones where not given.
+    given_gram
+        What `gram` returns, where it is known already.
     """
 
-    regularization: float = 0.0
-    alpha: float = 1.0
+    solver: Solver = field(default_factory=Solver)
+    given_degree: Pair[Degree] | None = None
     given_gram: Pair[Matrix] | None = None
 
     def __post_init__(self) -> None:
-        """Check shapes, types and finiteness of what cannot be checked later."""
+        """Check shapes and types."""
         for side in SIDES:
             matrix = self[side]
-            if matrix.ndim != 2 or matrix.dtype != np.float32:
-                raise DataError(f"{side} factors must be a float32 matrix, got {matrix.dtype} of shape {matrix.shape}")
+            if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype != np.float32:
+                shape = f"{getattr(matrix, 'dtype', type(matrix).__name__)} of shape {np.shape(matrix)}"
+                raise DataError(f"{side} factors must be a float32 matrix, got {shape}")
         if self.user.shape[1] != self.item.shape[1]:
             raise DataError(f"user factors have {self.user.shape[1]} columns, item factors {self.item.shape[1]}")
 
@@ -51,12 +57,24 @@ class Factors(Pair[Matrix]):
         return int(self.user.shape[1])
 
     @cached_property
+    def degree(self) -> Pair[Degree]:
+        """How many interactions each had in training."""
+        return self.given_degree or Pair.of(lambda side: np.ones(len(self[side]), np.int64))
+
+    @cached_property
     def gram(self) -> Pair[Matrix]:
-        """``matrix.T @ matrix`` of each side."""
+        """``matrix.T @ matrix`` of each side before its scale, float32 of shape ``(factors, factors)``."""
         return self.given_gram or Pair.of(self._gram)
+
+    def solved(self, side: Side, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows as the solver left them, before the scale; float64."""
+        rows = self[side][numbers].astype(np.float64)
+        return rows / self.solver.scale(side, self.degree[side][numbers])[:, None]
 
     def _gram(self, side: Side) -> Matrix:
         matrix = self[side]
+        if self.solver.scales[side]:
+            matrix = self.solved(side, np.arange(len(matrix))).astype(np.float32)
         return np.ascontiguousarray(matrix.T @ matrix)
 
     def check_finite(self) -> None:

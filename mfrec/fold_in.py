@@ -38,17 +38,27 @@ def fold_in(factors: Factors, side: Side, numbers: NDArray[np.int64], weights: A
     DataError
         For an empty history or weights that do not fit it.
     """
-    confidence = factors.alpha * _weights(numbers, weights)
-    linked = factors[other(side)][numbers].astype(np.float64)
-    system = factors.gram[other(side)].astype(np.float64)
+    solver, across = factors.solver, other(side)
+    confidence = _confidence(factors, side, numbers, weights)
+    linked = factors.solved(across, numbers)
+    system = factors.gram[across].astype(np.float64)
     system += (linked.T * (confidence - 1.0)) @ linked
-    system[np.diag_indices_from(system)] += factors.regularization
+    system[np.diag_indices_from(system)] += solver.regularization
     try:
         solution = np.linalg.solve(system, linked.T @ confidence)
     except np.linalg.LinAlgError:
         # without regularization the system can be singular; the shortest solution is the natural one
         solution = np.linalg.lstsq(system, linked.T @ confidence, rcond=None)[0]
-    return solution.astype(np.float32)
+    return (solution * solver.scale(side, [len(numbers)])).astype(np.float32)
+
+
+def _confidence(
+    factors: Factors, side: Side, numbers: NDArray[np.int64], weights: ArrayLike | None
+) -> NDArray[np.float64]:
+    """Weigh a history as the fit weighed those of its users; it is as recent as can be, so nothing decays."""
+    solver, across = factors.solver, other(side)
+    values = solver.value(_weights(numbers, weights)) * solver.balance(side, [len(numbers)])
+    return solver.alpha * values * solver.balance(across, factors.degree[across][numbers]) / solver.mean
 
 
 def _weights(numbers: NDArray[np.int64], weights: ArrayLike | None) -> NDArray[np.float64]:

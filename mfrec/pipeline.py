@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mfrec.directions import INDEX_KEYS, Pair, Side, Similarity
+from mfrec.directions import DIRECTIONS, Direction, Pair, Side, Similarity
 from mfrec.errors import DataError
 from mfrec.factors import Factors
-from mfrec.index import Candidates, Index, IndexParams, backend
+from mfrec.index import Candidates, Index, IndexParams, build_options
+from mfrec.index.calibrate import draw, fastest
 from mfrec.links import Links
 from mfrec.recommender import Recommender
 
@@ -80,16 +81,22 @@ def build(
 
 
 def build_indexes(factors: Factors, params: IndexParams) -> dict[tuple[Side, Similarity], Index]:
-    """Build one index per (target side, similarity), at the same time: each alone is single-threaded."""
-    make = backend(params.index).build
+    """Build one index per (target side, similarity) at the same time, then time them one after the other."""
     norms = Pair.of(lambda side: Candidates(factors[side], "dot").norms)
 
-    def one(key: tuple[Side, Similarity]) -> Index:
-        side, similarity = key
-        return make(Candidates(factors[side], similarity, norms[side]), params)
+    def options(row: Direction) -> list[Index]:
+        candidates = Candidates(factors[row.target], row.similarity, norms[row.target])
+        return build_options(candidates, queries[row.index], params)
 
+    # one direction of each index lends it its queries
+    rows = {row.index: row for row in DIRECTIONS.values()}
+    queries = {
+        key: draw(factors[row.query], len(factors[row.target]), not row.across, params.seed)
+        for key, row in rows.items()
+    }
     with ThreadPoolExecutor() as pool:
-        return dict(zip(INDEX_KEYS, pool.map(one, INDEX_KEYS), strict=True))
+        built = dict(zip(rows, pool.map(options, rows.values()), strict=True))
+    return {key: fastest(built[key], queries[key], min(params.at_k)) for key in rows}
 
 
 def _links(matrix: Any) -> Links:

@@ -1,6 +1,6 @@
 """`Recommender`: the four directions over one pair of factor matrices."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from mfrec.packed import PackedStrings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mfrec.batch import Rankings
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,14 @@ class Recommender:
             weights = np.bincount(place, given, minlength=len(distinct))
         return closed_form.fold_in(self.factors, side, distinct, weights)
 
+    def recommend_all(
+        self, direction: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False
+    ) -> "Iterator[Rankings]":
+        """Answer one direction for every id, exactly, block after block; see `mfrec.batch.recommend_all`."""
+        from mfrec.batch import recommend_all
+
+        return recommend_all(self, direction, k, exclude_seen=exclude_seen, progress=progress)
+
     def save(self, path: Any) -> None:
         """Write the model to a folder; see `mfrec.artifact.save`."""
         from mfrec.artifact import save
@@ -212,8 +222,7 @@ class Recommender:
     def _lists(
         self, row: Direction, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
     ) -> tuple[Numbers | None, Numbers]:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise ParameterError(f"k must be an integer above 0, got {k!r}")
+        check_k(k)
         ids = self.ids[row.target]
         allowed = None if allow is None else _known(ids, allow)
         return allowed, NOTHING if deny is None else _known(ids, deny)
@@ -231,6 +240,12 @@ class Recommender:
         if labels is not None:
             texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
         return Ranking(ids, hits.scores, texts, hits.exact)
+
+
+def check_k(k: int) -> None:
+    """Raise ParameterError unless k is an integer above 0."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ParameterError(f"k must be an integer above 0, got {k!r}")
 
 
 def _own(row: Direction, number: int, links: Links, exclude_seen: bool) -> Numbers:

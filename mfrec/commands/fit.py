@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mfrec.als import ALSParams
+from mfrec.commands.output import index_rows, table
 from mfrec.datasets import RELEASES, load_movielens
 from mfrec.datasets.synthetic import sample
 from mfrec.errors import ParameterError
@@ -79,6 +80,7 @@ def fit(source: str, out: Path | None, quiet: bool, **options: Any) -> None:
     folder = out or Path("models") / Path(source).name.split(".")[0]
     model.save(folder)
     click.echo(f"{model!r} fitted and indexed in {fitted - read:.1f} s, saved to {folder}")
+    click.echo(table(index_rows(model)))
     some = next(iter(model.ids.user))
     click.echo(f"next: mfrec recommend {folder} user2item {some}")
 

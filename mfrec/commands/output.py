@@ -7,6 +7,7 @@ import click
 from tabulate import tabulate
 
 from mfrec.directions import Direction
+from mfrec.index import Index
 from mfrec.recommender import Ranking, Recommender
 
 WIDEST = 60
@@ -49,6 +50,23 @@ def ranking_json(row: Direction, key: Any, ranking: Ranking) -> dict[str, Any]:
         for i, s, text in zip(ranking.ids, ranking.scores.tolist(), labels, strict=True)
     ]
     return {"direction": row.name, row.query: key, "target": row.target, "exact": ranking.exact, "results": hits}
+
+
+def index_rows(model: Recommender) -> list[dict[str, Any]]:
+    """Return one row per index: its measured recall, time and settings."""
+    return [_index_row(side, similarity, index) for (side, similarity), index in model.indexes.items()]
+
+
+def _index_row(side: str, similarity: str, index: Index) -> dict[str, Any]:
+    measured = index.measured
+    return {
+        "index": f"{side} {similarity}",
+        "backend": index.backend,
+        **{name: f"{value:.3f}" for name, value in measured.items() if name.startswith("recall@")},
+        "proven": f"{measured['exact']:.0%}" if "exact" in measured else "",
+        "median us": str(measured.get("microseconds", "")),
+        "settings": ", ".join(f"{name} {value}" for name, value in index.settings().items()),
+    }
 
 
 def print_json(value: Any) -> None:

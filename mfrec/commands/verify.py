@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mfrec import artifact
-from mfrec.commands.output import print_json, table
+from mfrec.commands.output import index_rows, print_json, table
 
 
 @click.command()
@@ -23,15 +23,4 @@ def verify(folder: Path, as_json: bool) -> None:
     click.echo(
         f"{counts['users']} users x {counts['items']} items x {counts['factors']} factors, {counts['links']} links"
     )
-    click.echo(table([index_row(entry) for entry in content["indexes"]]))
-
-
-def index_row(entry: dict[str, object]) -> dict[str, object]:
-    """Return what to show of one index."""
-    settings = entry["settings"]
-    shown = ", ".join(f"{k} {v}" for k, v in settings.items()) if isinstance(settings, dict) else ""
-    return {
-        "index": f"{entry['target']} {entry['similarity']}",
-        "backend": entry["backend"],
-        "settings": shown,
-    }
+    click.echo(table(index_rows(artifact.load(folder))))

@@ -8,8 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mfrec.errors import ParameterError
-from mfrec.index import annoy, exact
+from mfrec.index import exact, faiss, norm_ranged
 from mfrec.index.base import Candidates, Hits, Index, Settings
+from mfrec.index.calibrate import Queries
 from mfrec.index.params import IndexParams
 
 
@@ -20,32 +21,38 @@ class Backend:
     Parameters
     ----------
     build
-        Makes an index of candidates with the user's parameters.
+        Makes an index of candidates, real queries to calibrate on, and the user's parameters.
     restore
-        Makes an index of candidates, its settings, its arrays, and its file or None.
-    library
-        Distribution whose version the file depends on, or None where there is no file.
-    suffix
-        Ending of the file's name.
+        Makes an index of candidates, its settings, its arrays, and its library's file or None.
     """
 
-    build: Callable[[Candidates, IndexParams], Index]
+    build: Callable[[Candidates, Queries, IndexParams], Index]
     restore: Callable[[Candidates, Settings, Mapping[str, NDArray[Any]], Path | None], Index]
-    library: str | None
-    suffix: str = ""
 
 
 BACKENDS: dict[str, Backend] = {
-    "annoy": Backend(annoy.build, annoy.restore, "annoy", ".ann"),
-    "exact": Backend(exact.build, exact.restore, None),
+    "annoy": Backend(norm_ranged.build, norm_ranged.restore),
+    "exact": Backend(exact.build, exact.restore),
+    "faiss": Backend(faiss.build, faiss.restore),
 }
 
 
-def backend(name: str) -> Backend:
-    """Return the backend of that name; ParameterError lists the names when there is none."""
-    if name not in BACKENDS:
-        raise ParameterError(f"unknown index {name!r}: choose one of {', '.join(BACKENDS)}")
-    return BACKENDS[name]
+# what `index="auto"` chooses from, by measured time
+AUTO = ("annoy", "exact")
 
 
-__all__ = ["BACKENDS", "Backend", "Candidates", "Hits", "Index", "IndexParams", "Settings", "backend"]
+def build_options(candidates: Candidates, queries: Queries, params: IndexParams) -> list[Index]:
+    """Build the index that the parameters name, or all that ``"auto"`` chooses from.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown backend; the message lists the names.
+    """
+    names = AUTO if params.index == "auto" else (params.index,)
+    if not set(names) <= set(BACKENDS):
+        raise ParameterError(f"unknown index {params.index!r}: choose one of {', '.join(BACKENDS)}, auto")
+    return [BACKENDS[name].build(candidates, queries, params) for name in names]
+
+
+__all__ = ["BACKENDS", "Backend", "Candidates", "Hits", "Index", "IndexParams", "Queries", "Settings", "build_options"]

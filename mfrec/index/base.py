@@ -1,6 +1,9 @@
 """What an index is: candidates, the hits of a search, and the `Index` protocol."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +21,33 @@ NOTHING: Numbers = np.zeros(0, np.int64)
 
 # a float32 dot product is off by less than this part of |query| * |vector|; near ties are settled in float64
 ROUNDING = 4e-6
+# cost of a search, in float32 values read in a row: a value of a row somewhere else, and one more numpy call
+RANDOM_READ = 5.0
+STEP = 12_000.0
+# with more numbers than so many times k, float32 sorts most of them out first
+_MANY = 4
 
 
 @dataclass(frozen=True)
 class Hits:
-    """What a search found: numbers, best first, their scores, and whether that is provably the exact answer."""
+    """What a search found.
+
+    Parameters
+    ----------
+    numbers
+        int64, best first.
+    scores
+        float32, descending.
+    exact
+        Whether this is provably the answer of an exhaustive search.
+    work
+        What it took, counted in float32 values read (see `RANDOM_READ` and `STEP`).
+    """
 
     numbers: Numbers
     scores: Scores
     exact: bool
+    work: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +73,11 @@ class Candidates:
         if len(self.norms) != len(self.vectors):
             object.__setattr__(self, "norms", lengths(self.vectors))
 
+    @cached_property
+    def longest(self) -> float:
+        """The length of the longest vector."""
+        return float(self.norms.max(initial=0))
+
     def __len__(self) -> int:
         """Return how many candidates there are."""
         return len(self.vectors)
@@ -59,7 +85,7 @@ class Candidates:
     def fast_scores(self, query: Vector) -> Scores:
         """Score every candidate in float32: quick, but off by rounding that depends on the machine."""
         scores = self.vectors @ query
-        return scores if self.similarity == "dot" else _divide(scores, self.norms * lengths(query))
+        return scores if self.similarity == "dot" else _divide(scores, self.norms * np.float32(length_of(query)))
 
     def scores(self, query: Vector, numbers: Numbers) -> Scores:
         """Score some candidates in float64 and round: the same on every machine, in a batch or alone."""
@@ -69,16 +95,25 @@ class Candidates:
         if self.similarity == "cosine":
             scores = _divide(scores, np.sqrt(np.einsum("ij,ij->i", rows, rows) * (wide @ wide)))
         # -0.0 equals 0.0 but prints differently
-        rounded: Scores = scores.astype(np.float32) + np.float32(0)
-        return rounded
+        scores += 0.0
+        return scores.astype(np.float32)
 
-    def margin(self, query: Vector) -> float:
-        """Return how far `fast_scores` can be off."""
-        largest = 1.0 if self.similarity == "cosine" else float(lengths(query)) * float(self.norms.max(initial=0))
-        return ROUNDING * largest
+    def quick(self, query: Vector, numbers: Numbers) -> Scores:
+        """Score some candidates in float32, good enough to sort out all but the near ties."""
+        scores = self.vectors[numbers] @ query
+        return (
+            scores if self.similarity == "dot" else _divide(scores, self.norms[numbers] * np.float32(length_of(query)))
+        )
 
-    def best(self, query: Vector, numbers: Numbers, k: int) -> tuple[Numbers, Scores]:
+    def margin(self, length: float) -> float:
+        """Return how far `fast_scores` can be off for a query of this length."""
+        return ROUNDING * (1.0 if self.similarity == "cosine" else length * self.longest)
+
+    def best(self, query: Vector, numbers: Numbers, k: int, length: float | None = None) -> tuple[Numbers, Scores]:
         """Score the numbers and return the best k, best first; ties by number."""
+        if len(numbers) > _MANY * k:
+            margin = self.margin(length_of(query) if length is None else length)
+            numbers = numbers[near_top(self.quick(query, numbers), k, margin)]
         scores = self.scores(query, numbers)
         order = np.lexsort((numbers, -scores))[:k]
         return numbers[order], scores[order]
@@ -88,6 +123,11 @@ def lengths(vectors: NDArray[np.float32]) -> Scores:
     """Return the Euclidean length of a vector or of each row, summed in float64."""
     squares: NDArray[np.float64] = np.einsum("...i,...i->...", vectors, vectors, dtype=np.float64)
     return np.sqrt(squares).astype(np.float32)
+
+
+def length_of(query: Vector) -> float:
+    """Return the Euclidean length of one vector, in float32 accuracy: the quick form of `lengths`."""
+    return math.sqrt(float(query @ query))
 
 
 def _divide(scores: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:
@@ -119,8 +159,8 @@ def exact_search(candidates: Candidates, query: Vector, k: int, excluded: Number
     k = min(k, len(candidates) - len(excluded))
     if k <= 0:
         return Hits(NOTHING, np.zeros(0, np.float32), True)
-    near = without(near_top(scores, k, candidates.margin(query)), excluded)
-    return Hits(*candidates.best(query, near, k), exact=True)
+    near = without(near_top(scores, k, candidates.margin(length_of(query))), excluded)
+    return Hits(*candidates.best(query, near, k), exact=True, work=candidates.vectors.size)
 
 
 class Index(Protocol):
@@ -142,6 +182,16 @@ class Index(Protocol):
 
     def search(self, query: Vector, k: int, excluded: Numbers = ...) -> Hits:
         """Return the best k for a query; ``excluded`` is ascending and distinct."""
+        ...
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """What calibration found: recall, microseconds, share of proven answers."""
+        ...
+
+    @property
+    def library(self) -> str | None:
+        """The distribution that `write` needs and its file depends on; None where there is no file."""
         ...
 
     def settings(self) -> Settings:

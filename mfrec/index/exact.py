@@ -1,7 +1,7 @@
 """The exact index: one matrix-vector product over every candidate."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mfrec.factors import Vector
 from mfrec.index.base import NOTHING, Candidates, Hits, Numbers, Settings, exact_search
+from mfrec.index.calibrate import Queries, Trial, measure
 from mfrec.index.params import IndexParams
 
 
@@ -17,7 +18,9 @@ class ExactIndex:
     """Scores every candidate; as fast as any index up to a few thousand of them."""
 
     candidates: Candidates
+    measured: Mapping[str, Any] = field(default_factory=dict)
     backend: str = "exact"
+    library: str | None = None
 
     def search(self, query: Vector, k: int, excluded: Numbers = NOTHING) -> Hits:
         """Return the best k candidates that are not excluded."""
@@ -35,9 +38,9 @@ class ExactIndex:
         """There is no library underneath, hence no file."""
 
 
-def build(candidates: Candidates, params: IndexParams) -> ExactIndex:
-    """Build an exact index; nothing of ``params`` applies."""
-    return ExactIndex(candidates)
+def build(candidates: Candidates, queries: Queries, params: IndexParams) -> ExactIndex:
+    """Build an exact index; it only has to be timed."""
+    return ExactIndex(candidates, measure(ExactIndex(candidates), Trial.of(candidates, queries, params)))
 
 
 def restore(

@@ -1,8 +1,9 @@
 """Which of a user's items a score comes from.
 
-With the item factors Y fixed, a user's vector is ``A^-1 sum_j c_j y_j`` over the items j of the user (see
-`mfrec.fold_in`), so the score of item i is the sum of ``c_j (y_i . A^-1 y_j)``: one part per item of the
-user. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008), section 5.
+With the item factors Y fixed, a user's vector is ``s A^-1 sum_j c_j y_j`` over the items j of the user, where
+s is the user's scale (see `mfrec.fold_in`), so the score of item i is the sum of ``s c_j (y_i . A^-1 y_j)``: one
+part per item of the user. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets"
+(2008), section 5.
 """
 
 from dataclasses import dataclass
@@ -42,12 +43,20 @@ def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
     item
         Number of the item.
     """
-    rows = factors.item[history].astype(np.float64)
+    solver, rows = factors.solver, factors.solved("item", history)
+    confidence = _confidence(factors, history)
     system = factors.gram.item.astype(np.float64)
-    system += (factors.alpha - 1.0) * (rows.T @ rows)
-    system[np.diag_indices_from(system)] += factors.regularization
+    system += (rows.T * (confidence - 1.0)) @ rows
+    system[np.diag_indices_from(system)] += solver.regularization
     # the system is symmetric: one solution for the item serves every part
     weight = np.linalg.lstsq(system, factors.item[item].astype(np.float64), rcond=None)[0]
-    contributions = factors.alpha * (rows @ weight)
+    contributions = confidence * (rows @ weight) * solver.scale("user", [len(history)])
     order = np.lexsort((history, -contributions))
     return Parts(history[order], contributions[order])
+
+
+def _confidence(factors: Factors, history: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weigh a history as folding in does; a model keeps no weights, so each counts 1."""
+    solver = factors.solver
+    values = solver.value(np.ones(len(history))) * solver.balance("user", [len(history)])
+    return solver.alpha * values * solver.balance("item", factors.degree.item[history]) / solver.mean

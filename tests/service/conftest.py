@@ -16,12 +16,13 @@ from starlette.types import ASGIApp
 
 import mfrec
 from mfrec.directions import Pair
-from mfrec.index import Candidates, Index, backend
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
+from mfrec.pipeline import build_indexes
 from mfrec.service.app import create
 from mfrec.service.run import Address, server_config
 from mfrec.service.settings import Settings
+from mfrec.solver import Solver
 
 MakeModel = Callable[..., mfrec.Recommender]
 
@@ -40,26 +41,22 @@ def model_of(
 ) -> mfrec.Recommender:
     """Return a model of random factors; item labels are `TITLES`, then numbered films."""
     generator = np.random.default_rng(seed)
+    seen = generator.random((users, items)) < 0.2
+    seen[:, 0] |= ~seen.any(axis=1)
+    degree = Pair(seen.sum(axis=1), seen.sum(axis=0))
     factors = mfrec.Factors(
         generator.standard_normal((users, 4)).astype(np.float32),
         generator.standard_normal((items, 4)).astype(np.float32),
-        regularization=1.0,
-        alpha=2.0,
+        Solver(1.0, 2.0, exponents=Pair(0.5, 0.4), scales=Pair(-0.1, 0.2), mean=0.2, mean_degree=Pair(6.0, 8.0)),
+        degree,
     )
-    seen = generator.random((users, items)) < 0.2
-    seen[:, 0] |= ~seen.any(axis=1)
-    make = backend(index).build
-    params = mfrec.IndexParams(index=index, trees=3)
-    indexes: dict[tuple[mfrec.directions.Side, mfrec.directions.Similarity], Index] = {
-        (side, similarity): make(Candidates(factors[side], similarity), params)
-        for side, similarity in mfrec.directions.INDEX_KEYS
-    }
+    params = mfrec.IndexParams(index=index, tail="trees", trees=3)
     labels = [TITLES[n] if n < len(TITLES) else f"Film {n}" for n in range(items)]
     return mfrec.Recommender(
         factors=factors,
         ids=Pair.of(lambda side: _ids(side, users if side == "user" else items, text_ids)),
         links=Pair(_links(seen), _links(seen.T)),
-        indexes=indexes,
+        indexes=build_indexes(factors, params),
         labels=Pair(None, PackedStrings.pack(labels)),
         info={"seed": seed},
     )

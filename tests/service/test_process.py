@@ -167,7 +167,7 @@ from mfrec.service.settings import Settings
 door = create(Settings(Path({str(folders(0))!r})))
 door.context.watcher.start()
 assert door.context.watcher.live
-banned = {{"scipy", "pandas", "sklearn", "implicit", "threadpoolctl", "tqdm", "tabulate"}}
+banned = {{"scipy", "pandas", "sklearn", "implicit", "faiss", "threadpoolctl", "tqdm", "tabulate"}}
 assert not banned & set(sys.modules), banned & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,154 @@
+"""Scorers: the model's own, and the baselines that every figure stands beside.
+
+A baseline knows the training links of the model and nothing else, so a saved model suffices to evaluate it.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from mfrec.directions import DIRECTIONS, Pair, Side, other
+from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k
+from mfrec.factors import Factors
+from mfrec.index.base import lengths
+from mfrec.links import Links
+
+Baseline = Callable[[Pair[Links], int, int], Scorer]
+
+
+def degree(links: Pair[Links], side: Side) -> Scores:
+    """Return how many training interactions each user or item has, as float32 scores."""
+    counts: Scores = np.diff(links[side].starts).astype(np.float32)
+    return counts
+
+
+def constant(scores: Scores) -> Scorer:
+    """Score the targets the same for every query."""
+    return lambda numbers: np.tile(scores, (len(numbers), 1))
+
+
+def at_random(n_targets: int, seed: int) -> Scorer:
+    """Score uniformly at random; a query's scores depend on the seed and on that query alone."""
+
+    def score(numbers: Numbers) -> Scores:
+        rows = [np.random.default_rng((seed, n)).random(n_targets, np.float32) for n in numbers.tolist()]
+        return np.stack(rows)
+
+    return score
+
+
+def dot(factors: Factors, query: Side, target: Side) -> Scorer:
+    """Score by the inner product of the factors."""
+    return lambda numbers: factors[query][numbers] @ factors[target].T
+
+
+def cosine(factors: Factors, side: Side) -> Scorer:
+    """Score by the cosine of the factors; 0 where a vector is zero."""
+    unit = (factors[side] / np.maximum(lengths(factors[side]), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
+    return lambda numbers: unit[numbers] @ unit.T
+
+
+def together(links: Pair[Links], side: Side) -> Scorer:
+    """Score by co-occurrence: the cosine of the rows of training links, as an item-kNN or user-kNN does.
+
+    The number of common links over the root of both degrees: Sarwar, Karypis, Konstan and Riedl, "Item-based
+    Collaborative Filtering Recommendation Algorithms" (2001).
+    """
+    rows = _matrix(links, side)
+    columns = rows.T.tocsr()
+    weight = (1 / np.sqrt(np.maximum(degree(links, side), 1))).astype(np.float32)
+
+    def score(numbers: Numbers) -> Scores:
+        common: Scores = (rows[numbers] @ columns).toarray()
+        common *= weight
+        common *= weight[numbers][:, None]
+        return common
+
+    return score
+
+
+def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
+    """Score items by the users most similar to the one asked for: the sum of their similarities per training item.
+
+    Parameters
+    ----------
+    similar
+        Scores every user for some users; the user itself never votes, and neither does a similarity of 0 or less.
+    links
+        The training data.
+    neighbours
+        How many vote. Where similarities tie at the border, the lower numbers do.
+    """
+    items = _matrix(links, "user")
+
+    def score(numbers: Numbers) -> Scores:
+        similarity = similar(numbers)
+        similarity[np.arange(len(numbers)), numbers] = -np.inf
+        nearest = best_k(similarity, np.sort(similarity, axis=1), neighbours)
+        voters = csr_matrix(np.where(nearest, np.maximum(similarity, 0), np.float32(0)))
+        counted: Scores = (voters @ items).toarray()
+        return counted
+
+    return score
+
+
+def _matrix(links: Pair[Links], side: Side) -> csr_matrix:
+    own = links[side]
+    ones = np.ones(len(own.numbers), np.float32)
+    return csr_matrix((ones, own.numbers, own.starts), shape=(len(own), len(links[other(side)])))
+
+
+def model_scorer(name: str, factors: Factors, links: Pair[Links], neighbours: int) -> Scorer:
+    """Return the model's scores of what a direction is judged by."""
+    row = DIRECTIONS[name]
+    if row.across:
+        return dot(factors, row.query, row.target)
+    near = cosine(factors, row.query)
+    return near if name == "item2item" else votes(near, links, neighbours)
+
+
+def _popularity(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return constant(degree(links, "item"))
+
+
+def _most_active(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return constant(degree(links, "user"))
+
+
+def _random_items(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return at_random(len(links.item), seed)
+
+
+def _random_users(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return at_random(len(links.user), seed)
+
+
+def _random_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return votes(_random_users(links, neighbours, seed), links, neighbours)
+
+
+def _active_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return votes(_most_active(links, neighbours, seed), links, neighbours)
+
+
+def _similar_items(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return together(links, "item")
+
+
+def _similar_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
+    return votes(together(links, "user"), links, neighbours)
+
+
+# per direction: name -> scorer; "random" and "most-active" choose the voters in user2user
+BASELINES: Mapping[str, Mapping[str, Baseline]] = {
+    "user2item": {"popularity": _popularity, "random": _random_items},
+    "item2item": {"popularity": _popularity, "random": _random_items, "co-occurrence": _similar_items},
+    "user2user": {
+        "popularity": _popularity,
+        "most-active": _active_voters,
+        "random": _random_voters,
+        "co-occurrence": _similar_voters,
+    },
+    "item2user": {"most-active": _most_active, "random": _random_users},
+}

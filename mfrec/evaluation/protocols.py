@@ -1,0 +1,231 @@
+"""What each direction is asked and judged by, from one split."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfrec.directions import DIRECTIONS, SIDES, Pair
+from mfrec.errors import DataError
+from mfrec.evaluation.ranking import Numbers, Task
+from mfrec.ids import IdMap
+from mfrec.interactions import Interactions
+from mfrec.links import Links
+
+SEGMENTS = ("tail", "mid", "head")
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The held-out events by the model's numbers (-1 where it does not know the id), and what went in.
+
+    Parameters
+    ----------
+    numbers
+        int64, one per event and side.
+    links
+        The training data.
+    recent
+        Per event, the training item that its user touched last before it; -1 where there is none.
+    recent_is
+        How that item was chosen, for people to read.
+    max_queries
+        A direction with more queries than this is measured on a random sample of them.
+    seed
+        Of that sample.
+    notes
+        What was left out.
+    """
+
+    numbers: Pair[Numbers]
+    links: Pair[Links]
+    recent: Numbers
+    recent_is: str
+    notes: tuple[str, ...]
+    max_queries: int
+    seed: int
+
+
+def hold(
+    ids: Pair[IdMap],
+    links: Pair[Links],
+    test: Interactions,
+    train: Interactions | None = None,
+    *,
+    warm: bool = False,
+    max_queries: int = 20_000,
+    seed: int = 42,
+) -> Held:
+    """Match the test part to a model by external ids.
+
+    Raises
+    ------
+    DataError
+        When nothing of the test part can be evaluated.
+    """
+    numbers = Pair(
+        _translate(test.ids.user, ids.user)[test.users],
+        _translate(test.ids.item, ids.item)[test.items],
+    )
+    trained = _is_linked(links.user, numbers, len(ids.item))
+    if trained.all():
+        raise DataError(f"nothing of {test!r} is new to the model: fit it on the training part alone")
+    cold = _is_cold(links, numbers) & ~trained
+    taken = ~trained & ~(cold & warm)
+    if not taken.any():
+        raise DataError(f"every user or item of {test!r} is without training data: pass warm=False to measure that")
+    kept = Pair.of(lambda side: numbers[side][taken])
+    rng = np.random.default_rng(seed)
+    if train is None or train.times is None or test.times is None:
+        recent, how = _any_item(links.user, kept.user, rng), "a random training item of a user"
+    else:
+        recent = _latest_item(ids, train, train.times, kept.user, test.times[taken], rng)
+        how = "the training item a user touched last"
+    return Held(kept, links, recent, how, _notes(trained, cold & warm, kept), max_queries, seed)
+
+
+def _translate(given: IdMap, ids: IdMap) -> Numbers:
+    """Return the model's number of each of the test part's numbers, -1 where it knows none."""
+    if given.kind != ids.kind:
+        raise DataError(f"{given.side} ids of the test part are of type {given.kind}, the model's of type {ids.kind}")
+    keys = given.values if isinstance(given.values, np.ndarray) else list(given)
+    return ids.find(keys)
+
+
+def _is_linked(by_user: Links, numbers: Pair[Numbers], n_items: int) -> NDArray[np.bool_]:
+    users = np.repeat(np.arange(len(by_user)), np.diff(by_user.starts))
+    linked = users * n_items + by_user.numbers
+    both = (numbers.user >= 0) & (numbers.item >= 0)
+    found: NDArray[np.bool_] = both & np.isin(numbers.user * n_items + numbers.item, linked)
+    return found
+
+
+def _is_cold(links: Pair[Links], numbers: Pair[Numbers]) -> NDArray[np.bool_]:
+    """Mark the events whose user or item the model does not know, or knows without training data."""
+    cold = np.zeros(len(numbers.user), bool)
+    for side in SIDES:
+        empty = np.append(np.diff(links[side].starts) == 0, True)  # number -1 takes the last
+        cold |= empty[numbers[side]]
+    return cold
+
+
+def _notes(trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers]) -> tuple[str, ...]:
+    notes = [
+        f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out",
+        f"{int(cold.sum())} of {len(cold)} test events are of users or items without training data and were left out",
+    ]
+    for side in SIDES:
+        unknown = int((kept[side] < 0).sum())
+        notes.append(
+            f"{unknown} of {len(kept[side])} test events are of {side}s the model has never seen: missed where "
+            f"they are ranked, left out where they are asked for"
+        )
+    return tuple(note for note in notes if not note.startswith("0 "))
+
+
+def _any_item(by_user: Links, users: Numbers, rng: np.random.Generator) -> Numbers:
+    """Return, per event, one training item of its user, always the same for one user."""
+    sizes = np.diff(by_user.starts)
+    places = by_user.starts[:-1] + (rng.random(len(by_user)) * sizes).astype(np.int64)
+    items = np.append(by_user.numbers, 0)[places].astype(np.int64)
+    chosen: Numbers = np.where((users >= 0) & (sizes[users] > 0), items[users], -1)
+    return chosen
+
+
+def _latest_item(
+    ids: Pair[IdMap],
+    train: Interactions,
+    train_times: Numbers,
+    users: Numbers,
+    times: Numbers,
+    rng: np.random.Generator,
+) -> Numbers:
+    """Return, per event, the user's training item at the latest time not after it; ties in time at random."""
+    owner = _translate(train.ids.user, ids.user)[train.users]
+    items = np.append(_translate(train.ids.item, ids.item)[train.items], np.full(len(users), -1))
+    owner = np.append(owner, users)
+    is_event = np.arange(len(owner)) >= len(train)
+    chance = rng.permutation(len(owner))
+    order = np.lexsort((chance, is_event, np.append(train_times, times), owner))
+    # walking in time, the last training interaction passed is the recent one, if it is of the same user
+    last = np.maximum.accumulate(np.where(is_event[order], 0, np.arange(len(order))))
+    recent = np.where(owner[order[last]] == owner[order], items[order[last]], -1)
+    found = np.empty_like(recent)
+    found[order] = recent
+    return np.where(users >= 0, found[len(train) :], -1)
+
+
+def _across(name: str) -> Callable[[Held], Task]:
+    row = DIRECTIONS[name]
+
+    def make(held: Held) -> Task:
+        queries, relevant = _group(held, held.numbers[row.query], held.numbers[row.target])
+        masks = {"plain": _no_rows(len(queries)), "unseen": _rows(held.links[row.query], queries)}
+        segments = _segments(held.links[row.query], queries) if name in SEGMENTED else np.zeros(0, np.str_)
+        return Task(queries, relevant, masks, len(held.links[row.target]), segments)
+
+    return make
+
+
+def _item2item(held: Held) -> Task:
+    n_items = len(held.links.item)
+    # one query per user and recent item: what the user took next, before the next training item
+    keys = np.where(held.recent >= 0, held.numbers.user * n_items + held.recent, -1)
+    asked, relevant = _group(held, keys, held.numbers.item)
+    users, items = asked // n_items, asked % n_items
+    masks = {"plain": Links(np.arange(len(items) + 1), items), "unseen": _rows(held.links.user, users)}
+    return Task(items, relevant, masks, n_items)
+
+
+SEGMENTED = frozenset({"item2user"})
+
+QUESTIONS: Mapping[str, str] = {
+    "user2item": "does a user's list hold the items held out for that user",
+    "item2item": "do the neighbours of {recent} hold what that user takes next",
+    "user2user": "do the votes of the {neighbours} nearest users find the items held out for a user",
+    "item2user": "does an item's list hold the users held out for that item",
+}
+
+TASKS: Mapping[str, Callable[[Held], Task]] = {
+    "user2item": _across("user2item"),
+    "item2item": _item2item,
+    # neighbours are users, but what is judged is the items they vote for
+    "user2user": _across("user2item"),
+    "item2user": _across("item2user"),
+}
+
+
+def _group(held: Held, keys: Numbers, values: Numbers) -> tuple[Numbers, Links]:
+    """Return the distinct known keys in ascending order, or a sample of them, and the values of each."""
+    known = keys >= 0
+    if not known.any():
+        raise DataError("no held-out event is of a user and an item that the model knows")
+    queries = np.unique(keys[known])
+    if len(queries) > held.max_queries:
+        rng = np.random.default_rng(held.seed)
+        queries = np.sort(rng.choice(queries, held.max_queries, replace=False))
+        known &= np.isin(keys, queries)
+    keys, values = keys[known], values[known]
+    order = np.argsort(keys, kind="stable")
+    counts = np.unique(keys, return_counts=True)[1]
+    return queries, Links(np.concatenate([[0], np.cumsum(counts)]), values[order])
+
+
+def _no_rows(count: int) -> Links:
+    return Links(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
+
+
+def _rows(links: Links, numbers: Numbers) -> Links:
+    """Return the rows of some numbers as links of their own."""
+    sizes = np.diff(links.starts)[numbers]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    places = np.arange(starts[-1]) + np.repeat(links.starts[numbers] - starts[:-1], sizes)
+    return Links(starts, links.numbers[places])
+
+
+def _segments(links: Links, queries: Numbers) -> NDArray[np.str_]:
+    """Name the third of the queries, by training degree, that each one belongs to; equal degrees stay together."""
+    degree = np.diff(links.starts)[queries]
+    limits = np.quantile(degree, [1 / 3, 2 / 3])
+    return np.array(SEGMENTS)[np.searchsorted(limits, degree, "left")]

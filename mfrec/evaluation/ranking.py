@@ -1,0 +1,151 @@
+"""From scores to ranks: every candidate of every query, in blocks, by counting."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfrec.evaluation.metrics import MISSED, Counts, Ranks
+from mfrec.links import Links
+
+Numbers = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+# scores every target for some queries: query numbers -> a fresh float32 array of shape (queries, targets), which
+# the caller may overwrite; higher is better
+Scorer = Callable[[Numbers], Scores]
+
+# the best k targets of one query, best first: (place of the query in the task, protocol, k) -> numbers
+Lister = Callable[[int, str, int], Numbers]
+
+# what a list may not contain, from least to most; the numbers are of the ranked side
+PROTOCOLS: Mapping[str, str] = {
+    "plain": "every candidate, seen or not, but never the query itself",
+    "unseen": "what the training data links to the query is taken out first",
+}
+
+# scores of about 16 MB stay in a core's reach
+BLOCK_CELLS = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is asked, and what should come first.
+
+    Parameters
+    ----------
+    queries
+        int64: the numbers of the users or items that are asked for.
+    relevant
+        The held-out targets of each query, by place; -1 for a target that the model does not know.
+    masks
+        Per protocol, the targets that no list of that query may contain.
+    n_targets
+        How many targets there are.
+    segments
+        A name per place for a breakdown of the figures, or nothing.
+    """
+
+    queries: Numbers
+    relevant: Links
+    masks: Mapping[str, Links]
+    n_targets: int
+    segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
+
+    @property
+    def event_query(self) -> Numbers:
+        """The place of each held-out event's query."""
+        return np.repeat(np.arange(len(self.queries)), np.diff(self.relevant.starts))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a contender did on a task: ranks, and per k in how many lists each target stands."""
+
+    ranks: Ranks
+    shown: Mapping[int, Counts]
+
+
+def by_scores(task: Task, scorer: Scorer, protocols: tuple[str, ...], ks: tuple[int, ...]) -> dict[str, Outcome]:
+    """Rank every candidate by its score."""
+    ranks: dict[str, list[tuple[Counts, Counts]]] = {p: [] for p in protocols}
+    shown = {p: {k: np.zeros(task.n_targets, np.int64) for k in ks} for p in protocols}
+    for places in _blocks(task):
+        scores = scorer(task.queries[places])
+        # each protocol takes out what the one before it does, so one array serves them all
+        for protocol in PROTOCOLS:
+            _mask(scores, task.masks[protocol], places)
+            if protocol not in protocols:
+                continue
+            ordered = np.sort(scores, axis=1)
+            ranks[protocol].append(_count(scores, ordered, task.relevant, places))
+            for k in ks:
+                shown[protocol][k] += best_k(scores, ordered, k).sum(axis=0)
+    return {p: Outcome(_ranks(task, ranks[p]), shown[p]) for p in protocols}
+
+
+def by_lists(task: Task, lister: Lister, protocols: tuple[str, ...], ks: tuple[int, ...]) -> dict[str, Outcome]:
+    """Rank by lists of the longest k asked for; a target beyond the end of its list counts as missed."""
+    outcomes = {}
+    for protocol in protocols:
+        shown = {k: np.zeros(task.n_targets, np.int64) for k in ks}
+        found = []
+        for place in range(len(task.queries)):
+            best = lister(place, protocol, max(ks))
+            rank = np.full(task.n_targets, MISSED, np.int64)
+            rank[best] = np.arange(len(best))
+            above = rank[task.relevant.of(place)]
+            found.append((above, np.ones_like(above)))
+            for k in ks:
+                shown[k][best[:k]] += 1
+        outcomes[protocol] = Outcome(_ranks(task, found), shown)
+    return outcomes
+
+
+def _blocks(task: Task) -> Iterator[Numbers]:
+    size = max(1, BLOCK_CELLS // task.n_targets)
+    for start in range(0, len(task.queries), size):
+        yield np.arange(start, min(start + size, len(task.queries)))
+
+
+def _mask(scores: Scores, mask: Links, places: Numbers) -> None:
+    starts = mask.starts[places[0] : places[-1] + 2]
+    rows = np.repeat(np.arange(len(places)), np.diff(starts))
+    scores[rows, mask.numbers[starts[0] : starts[-1]]] = -np.inf
+
+
+def _count(scores: Scores, ordered: Scores, relevant: Links, places: Numbers) -> tuple[Counts, Counts]:
+    """Return, per event of the block, how many candidates score higher and how many the same."""
+    above, tied = [], []
+    for row, place in enumerate(places.tolist()):
+        wanted = scores[row, relevant.of(place)]
+        higher = np.searchsorted(ordered[row], wanted, "right")
+        above.append(ordered.shape[1] - higher)
+        tied.append(higher - np.searchsorted(ordered[row], wanted, "left"))
+    return np.concatenate(above), np.concatenate(tied)
+
+
+def best_k(scores: Scores, ordered: Scores, k: int) -> NDArray[np.bool_]:
+    """Mark the best k of each row; ties go to the lower number, as they are served, and -inf never counts.
+
+    ``ordered`` holds the same scores, ascending in each row.
+    """
+    k = min(k, ordered.shape[1])
+    kth = ordered[:, ordered.shape[1] - k][:, None]
+    chosen: NDArray[np.bool_] = (scores >= kth) & (scores > -np.inf)
+    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
+    if len(crowded):
+        higher = scores[crowded] > kth[crowded]
+        same = scores[crowded] == kth[crowded]
+        same &= np.cumsum(same, axis=1) <= k - higher.sum(axis=1, keepdims=True)
+        chosen[crowded] = higher | same
+    return chosen
+
+
+def _ranks(task: Task, parts: list[tuple[Counts, Counts]]) -> Ranks:
+    above = np.concatenate([a for a, _ in parts]).astype(np.int64)
+    tied = np.concatenate([t for _, t in parts]).astype(np.int64)
+    # a target that the model does not know can never be shown
+    unknown = task.relevant.numbers < 0
+    return Ranks(task.event_query, np.where(unknown, MISSED, above), np.where(unknown, 1, tied))

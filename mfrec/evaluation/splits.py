@@ -1,0 +1,177 @@
+"""Splits of interactions into a part to learn from and a part to be judged by.
+
+Every part is over the same ids and numbers, so a model of the training part can be held against the test part
+as it is. No (user, item) pair is in two parts. Users and items that are left without training data stay in the
+test part, where no model can do better than chance for them; how many they are is written to the log and to the
+``notes`` of both parts.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mfrec.errors import DataError, ParameterError
+from mfrec.evaluation.given import Split, read_split, say, without_training
+from mfrec.interactions import Interactions
+
+__all__ = ["Split", "leave_last_n_split", "random_split", "read_split", "time_split"]
+
+Parts = tuple[Interactions, Interactions]
+
+
+def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: int = 42) -> Parts:
+    """Hold out a random fraction of all interactions, whoever's they are.
+
+    A random split lets a model learn from what happened after the events it is asked for: it measures taste,
+    not foresight. `time_split` measures both.
+
+    Parameters
+    ----------
+    interactions
+        What to split.
+    test_fraction
+        Share held out, above 0 and below 1; rounded to whole interactions.
+    seed
+        The same seed gives the same split on every machine.
+
+    Returns
+    -------
+    (train, test)
+        Over the same ids.
+
+    Raises
+    ------
+    ParameterError
+        For a fraction or a seed out of range.
+    DataError
+        When a part would be empty.
+    """
+    _check_fraction(test_fraction)
+    held_out = np.zeros(len(interactions), bool)
+    order = _generator(seed).permutation(len(interactions))
+    held_out[order[: round(len(interactions) * test_fraction)]] = True
+    return _parts(interactions, held_out, f"test_fraction={test_fraction:g}")
+
+
+def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42) -> Parts:
+    """Hold out each user's last n interactions by time.
+
+    A user with n interactions or fewer keeps all of them for training. Events of one second are ordered at
+    random: the order of their numbers would say something about the items.
+
+    Parameters
+    ----------
+    interactions
+        With times.
+    n
+        How many to hold out per user.
+    seed
+        Orders events at the same time.
+
+    Raises
+    ------
+    ParameterError
+        When n is not an integer above 0.
+    DataError
+        Without times, or when a part would be empty.
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ParameterError(f"n must be an integer above 0, got {n!r}")
+    times = _times(interactions)
+    users, degree = interactions.users, interactions.degree.user
+    chance = _generator(seed).permutation(len(interactions))
+    latest_first = np.lexsort((chance, -times, users))
+    starts = np.cumsum(degree) - degree
+    place = np.arange(len(users)) - starts[users]
+    held_out = np.zeros(len(users), bool)
+    held_out[latest_first] = (place < n) & (degree[users] > n)
+    short = int(((degree > 0) & (degree <= n)).sum())
+    said = (f"{short} of {len(degree)} users have {n} interactions or fewer and keep them for training",)
+    return _parts(interactions, held_out, f"n={n}", said if short else ())
+
+
+def time_split(
+    interactions: Interactions,
+    test_fraction: float | None = None,
+    *,
+    cut: int | str | datetime | None = None,
+) -> Parts:
+    """Train on the past, test on the future: everything from one moment on is held out, for all users at once.
+
+    Parameters
+    ----------
+    interactions
+        With times.
+    test_fraction
+        Share of the interactions to hold out, 0.2 where neither is given. Events at the same second stay
+        together, so the share is met as closely as that allows.
+    cut
+        The first moment of the test part instead: seconds since 1970 or a date (UTC where it names no zone).
+
+    Raises
+    ------
+    ParameterError
+        For a fraction out of range, both a fraction and a cut, or a cut that is no date.
+    DataError
+        Without times, or when a part would be empty.
+    """
+    if test_fraction is not None and cut is not None:
+        raise ParameterError("give test_fraction or cut, not both")
+    times = _times(interactions)
+    if cut is not None:
+        return _parts(interactions, times >= _seconds(cut), f"cut={cut}")
+    share = 0.2 if test_fraction is None else test_fraction
+    _check_fraction(share)
+    return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}")
+
+
+def _parts(interactions: Interactions, held_out: NDArray[np.bool_], what: str, notes: tuple[str, ...] = ()) -> Parts:
+    count = int(held_out.sum())
+    for part, size in (("training", len(held_out) - count), ("test", count)):
+        if not size:
+            raise DataError(f"{what} leaves nothing of {interactions!r} in the {part} part")
+    train, test = interactions.take(~held_out), interactions.take(held_out)
+    found = notes + without_training(train, test)
+    say(found)
+    return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ParameterError(f"seed must be an integer of at least 0, got {seed!r}")
+    return np.random.default_rng(seed)
+
+
+def _check_fraction(fraction: float) -> None:
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float | np.number) or not 0 < fraction < 1:
+        raise ParameterError(f"test_fraction must be above 0 and below 1, got {fraction!r}")
+
+
+def _times(interactions: Interactions) -> NDArray[np.int64]:
+    if interactions.times is None:
+        raise DataError(f"{interactions!r} has no times: name the time column when reading it, or use random_split")
+    return interactions.times
+
+
+def _seconds(cut: int | str | datetime) -> int:
+    if isinstance(cut, int | np.integer) and not isinstance(cut, bool):
+        return int(cut)
+    try:
+        moment = pd.Timestamp(cut)
+    except (ValueError, TypeError):
+        raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}") from None
+    if pd.isna(moment):
+        raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}")
+    return int(moment.timestamp())
+
+
+def _cut_for(times: NDArray[np.int64], share: float) -> int:
+    """Return the moment whose test part is nearest to the wanted share, and leaves neither part empty."""
+    moments, counts = np.unique(times, return_counts=True)
+    if len(moments) == 1:
+        raise DataError("all interactions have the same time: use random_split")
+    held_out = (len(times) - np.cumsum(counts))[:-1]
+    return int(moments[1 + np.argmin(np.abs(held_out - share * len(times)))])

@@ -1,0 +1,306 @@
+"""The search over parameters: one command to a model that was chosen on a validation split.
+
+Trials are drawn by Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for Hyper-Parameter
+Optimization", 2011; extra ``tune``); a trial whose first iterations stay behind most others is given up. Every
+finished trial is one line of a log, from which a search goes on where it was stopped.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mfrec.als import ALSParams, StopFit, fit_als
+from mfrec.errors import DataError, MfrecError, ParameterError
+from mfrec.evaluation import measure
+from mfrec.evaluation.splits import random_split
+from mfrec.factors import Factors
+from mfrec.interactions import Interactions
+
+log = logging.getLogger("mfrec")
+
+# name: (kind, low, high); factors are chosen among powers of two and their halves
+SPACE: dict[str, tuple[str, float, float]] = {
+    "regularization": ("log", 0.5, 200.0),
+    "alpha": ("log", 0.5, 60.0),
+    "iterations": ("int", 4, 30),
+    "user_exponent": ("float", 0.0, 1.0),
+    "item_exponent": ("float", 0.0, 1.0),
+    "item_scale": ("float", -0.1, 0.5),
+}
+FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+# what plain ALS leaves at 0
+EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
+# after so many iterations a trial is compared with the others at that point
+RUNG = 3
+WARM_UP = 12
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fit on the training part and its score on the validation part; ``stopped`` ones were given up."""
+
+    params: ALSParams
+    score: float
+    seconds: float
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Parameters
+    ----------
+    metric
+        Name and list length, such as ``"ndcg@20"``; higher is better.
+    trials
+        Every trial, in the order they were made.
+    interrupted
+        Whether Ctrl-C ended the search.
+    """
+
+    metric: str
+    trials: tuple[Trial, ...]
+    interrupted: bool = False
+
+    @property
+    def best(self) -> Trial:
+        """The finished trial with the highest score."""
+        finished = [trial for trial in self.trials if not trial.stopped]
+        if not finished:
+            raise DataError("the search ended before its first trial: give it more time")
+        return max(finished, key=lambda trial: trial.score)
+
+
+def tune(
+    interactions: Interactions,
+    *,
+    validation: Interactions | None = None,
+    metric: str = "ndcg@20",
+    minutes: float = 5.0,
+    trials: int | None = None,
+    base: ALSParams | None = None,
+    plain: bool = False,
+    resume: Path | None = None,
+    seed: int = 42,
+    progress: bool = False,
+) -> Tuned:
+    """Search for the parameters that rank held-out items best, seen items taken out, over all items.
+
+    Parameters
+    ----------
+    interactions
+        Training data; without ``validation`` a seeded 20 % of it is held out.
+    validation
+        Held-out interactions over the same ids.
+    metric
+        One that `mfrec.evaluation.measure` returns, with its k.
+    minutes, trials
+        When to stop, whichever comes first; with ``trials`` alone decisive, the result is reproducible.
+    base
+        Values of everything that is not searched, and the first trial.
+    plain
+        Search plain ALS only: exponents and scales stay 0.
+    resume
+        Log of trials: read if it exists, and appended to.
+    seed, progress
+        Of the split and the search; show a progress bar with the best score so far.
+
+    Raises
+    ------
+    MfrecError
+        When Optuna is not installed.
+    ParameterError
+        For an unknown metric or a budget that is not positive.
+    """
+    k = _k_of(metric)
+    if not minutes > 0 or (trials is not None and trials < 1):
+        raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
+    train, held_out = (interactions, validation) if validation is not None else random_split(interactions, seed=seed)
+    search = _Search(train, held_out, metric, k, base or ALSParams(), plain, seed)
+    done = search.replay(resume)
+    interrupted = False
+    try:
+        for trial in _within(search.run(done), minutes, trials, progress, done):
+            done.append(trial)
+            _append(resume, metric, trial)
+    except KeyboardInterrupt:
+        interrupted = True
+    return Tuned(metric, tuple(done), interrupted)
+
+
+class _Search:
+    """A study together with what its trials are made on."""
+
+    def __init__(
+        self,
+        train: Interactions,
+        held_out: Interactions,
+        metric: str,
+        k: int,
+        base: ALSParams,
+        plain: bool,
+        seed: int,
+    ) -> None:
+        self.train, self.held_out, self.metric, self.k, self.base = train, held_out, metric, k, base
+        self.space = {name: row for name, row in SPACE.items() if not (plain and name in EXTENSIONS)}
+        switched_off: dict[str, Any] = dict.fromkeys(EXTENSIONS, 0.0)
+        self.base = replace(base, **switched_off) if plain else base
+        self.optuna = _optuna()
+        sampler = self.optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM_UP, multivariate=True)
+        self.study = self.optuna.create_study(direction="maximize", sampler=sampler)
+        most = max(FACTORS[0], min(train.shape) // 2)
+        self.factors = [f for f in FACTORS if f <= most] or [FACTORS[0]]
+        self.rungs: list[float] = []
+
+    def replay(self, path: Path | None) -> list[Trial]:
+        """Tell the study what a log says was tried, and return it; a fresh study starts with the defaults."""
+        done = list(_read(path, self.metric)) if path is not None and path.exists() else []
+        for trial in done:
+            self._tell(trial)
+        if not done:
+            self.study.enqueue_trial(self._values(self.base))
+        return done
+
+    def run(self, done: list[Trial]) -> Iterator[Trial]:
+        """Make trials for ever."""
+        while True:
+            asked = self.study.ask()
+            params = replace(self.base, factors=self._factors(asked), **self._draw(asked))
+            trial = self._try(params, len(done))
+            # a trial that was given up tells the sampler how far it came
+            self.study.tell(asked, trial.score)
+            yield trial
+
+    def _try(self, params: ALSParams, count: int) -> Trial:
+        started = time.perf_counter()
+
+        def look(iteration: int, factors: Factors) -> None:
+            if iteration + 1 != RUNG or params.iterations <= RUNG:
+                return
+            score = self._score(factors)
+            self.rungs.append(score)
+            if count >= WARM_UP and score < sorted(self.rungs)[len(self.rungs) // 3]:
+                raise StopFit(score)
+
+        try:
+            score, stopped = self._score(fit_als(self.train, params, callback=look)), False
+        except StopFit as given_up:
+            score, stopped = float(given_up.args[0]), True
+        except DataError:
+            # a fit that diverges is a bad trial, not the end of the search
+            score, stopped = 0.0, True
+        return Trial(params, score, time.perf_counter() - started, stopped)
+
+    def _score(self, factors: Factors) -> float:
+        return float(measure(factors, self.train, self.held_out, k=self.k)[self.metric])
+
+    def _factors(self, asked: Any) -> int:
+        # an index rather than a category: neighbours are alike
+        place: int = asked.suggest_int("factors", 0, len(self.factors) - 1)
+        return self.factors[place]
+
+    def _draw(self, asked: Any) -> dict[str, Any]:
+        drawn: dict[str, Any] = {}
+        for name, (kind, low, high) in self.space.items():
+            if kind == "int":
+                drawn[name] = asked.suggest_int(name, int(low), int(high))
+            else:
+                drawn[name] = asked.suggest_float(name, low, high, log=kind == "log")
+        return drawn
+
+    def _values(self, params: ALSParams) -> dict[str, Any]:
+        nearest = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
+        own = {n: min(max(getattr(params, n), low), high) for n, (_, low, high) in self.space.items()}
+        return {**own, "factors": nearest}
+
+    def _tell(self, trial: Trial) -> None:
+        distributions = self.optuna.distributions
+        shapes: dict[str, Any] = {"factors": distributions.IntDistribution(0, len(self.factors) - 1)}
+        for name, (kind, low, high) in self.space.items():
+            integer = kind == "int"
+            shapes[name] = (
+                distributions.IntDistribution(int(low), int(high))
+                if integer
+                else distributions.FloatDistribution(low, high, log=kind == "log")
+            )
+        values = self._values(trial.params)
+        self.study.add_trial(self.optuna.trial.create_trial(params=values, distributions=shapes, value=trial.score))
+
+
+def _within(
+    trials: Iterator[Trial], minutes: float, count: int | None, progress: bool, done: list[Trial]
+) -> Iterator[Trial]:
+    """Yield trials until the time or their number runs out, with a line that shows the best."""
+    from tqdm.auto import tqdm
+
+    best = max((trial.score for trial in done if not trial.stopped), default=0.0)
+    end = time.monotonic() + 60 * minutes
+    made = 0
+    with tqdm(desc="tune", unit="trial", disable=not progress) as bar:
+        while time.monotonic() < end and (count is None or made < count):
+            trial = next(trials)
+            made += 1
+            best = max(best, 0.0 if trial.stopped else trial.score)
+            bar.set_postfix_str(f"best {best:.4f}, {max(0.0, end - time.monotonic()):.0f} s left", refresh=False)
+            bar.update(1)
+            yield trial
+
+
+def write_params(path: Path, params: ALSParams) -> None:
+    """Write parameters as JSON, for ``mfrec fit --params``."""
+    path.write_text(json.dumps(asdict(params), indent=2) + "\n")
+
+
+def read_params(path: Path) -> dict[str, Any]:
+    """Read parameters that `write_params` wrote; DataError where the file holds something else."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a parameter file: {error}") from None
+    known = set(ALSParams.__dataclass_fields__)
+    if not isinstance(values, dict) or not set(values) <= known:
+        raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
+    return values
+
+
+def _append(path: Path | None, metric: str, trial: Trial) -> None:
+    if path is not None:
+        with path.open("a") as file:
+            file.write(json.dumps({"metric": metric, **asdict(trial)}) + "\n")
+
+
+def _read(path: Path, metric: str) -> Iterator[Trial]:
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            values = json.loads(line)
+            other = values.pop("metric")
+            trial = Trial(**{**values, "params": ALSParams(**values["params"])})
+        except (ValueError, KeyError, TypeError):
+            raise DataError(
+                f"{path} line {number} is not a trial: {line[:60]!r}; delete the file to start anew"
+            ) from None
+        if other != metric:
+            raise DataError(f"{path} holds trials by {other}, not {metric}: name another file")
+        yield trial
+
+
+def _k_of(metric: str) -> int:
+    name, _, length = metric.partition("@")
+    known = ("hit_rate", "query_hit_rate", "recall", "ndcg", "precision", "map", "mrr")
+    if name not in known or not length.isdecimal() or int(length) < 1:
+        raise ParameterError(f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in known)}")
+    return int(length)
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise MfrecError("tuning needs optuna: pip install 'mfrec[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
