@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MFREC_DATA_HOME ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format clean serving-env
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,10 +28,13 @@ check: $(VENV)/.installed  ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+serving-env:  ## build .venv-serve, which can serve and nothing else, and check it
+	.ci/serving-env .venv-serve $(PYTHON)
+
 format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove the environment and every cache; data and models stay
-	rm -rf $(VENV) .venv-tfrs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-tfrs .venv-serve build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

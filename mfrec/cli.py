@@ -19,6 +19,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("mfrec.commands.recommend:recommend", "Ask a saved model in one of the four directions."),
     "export": ("mfrec.commands.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
     "verify": ("mfrec.commands.verify:verify", "Check a model folder to the last value."),
+    "serve": ("mfrec.service.commands:serve", "Answer over HTTP, with an explorer for people."),
+    "publish": ("mfrec.service.commands:publish", "Put a verified model into a store as its new version."),
+    "rollback": ("mfrec.service.commands:rollback", "Serve an earlier version of a store again."),
     "doctor": ("mfrec.commands.doctor:doctor", "Check this machine: versions, annoy, threads."),
 }
 

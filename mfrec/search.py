@@ -1,0 +1,207 @@
+"""Finding users and items by text, forgiving of case, accents, word order and slips of the keyboard.
+
+Texts are folded (case, accents, punctuation) and cut into trigrams, each word padded with two blanks in front
+and one behind, as in PostgreSQL's ``pg_trgm``. How many of the query's trigrams a text has is its similarity;
+what has the query as a whole, or begins with it, comes first, and the better linked come first among equals.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfrec.directions import Side
+from mfrec.ids import Id, IdMap
+from mfrec.packed import PackedStrings
+from mfrec.recommender import Recommender
+
+# below this part of the query's trigrams, what is found is not what was meant
+LEAST_SIMILAR = 0.35
+# texts that are ranked in full, at least; the rest lost already by their trigrams
+_SHORTLIST = 200
+_COMPARED = 40
+
+_NOT_WORDS = re.compile(r"[\W_]+")
+# three bytes make one integer, so that texts are compared without Python strings
+_PLACES = np.array([1 << 16, 1 << 8, 1], np.int64)
+# separates texts; folded text never holds it
+_END = 0
+
+
+@dataclass(frozen=True)
+class Match:
+    """One text that was found.
+
+    Parameters
+    ----------
+    id, label
+        External id and its text (the id itself where there is no label).
+    similarity
+        1 where the text holds the query as a whole; below that, how alike their words are.
+    """
+
+    id: Id
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The texts of one side, ready to be searched.
+
+    Parameters
+    ----------
+    ids
+        External ids by number.
+    labels
+        Texts by number, or None to search the ids themselves.
+    popularity
+        Any figure by number that is higher for what is asked for more often; settles ties.
+    """
+
+    ids: IdMap
+    labels: PackedStrings | None
+    popularity: NDArray[Any]
+
+    @classmethod
+    def of(cls, model: Recommender, side: Side) -> "Search":
+        """Prepare one side of a model; the index is built when it is first searched."""
+        return cls(model.ids[side], model.labels[side], np.diff(model.links[side].starts))
+
+    def find(self, text: str, limit: int = 10) -> list[Match]:
+        """Return what matches best, best first; an id that equals the text is the first of all.
+
+        Parameters
+        ----------
+        text
+            What somebody typed, perhaps not to the end.
+        limit
+            How many to return at most.
+        """
+        exact = self._by_id(text)
+        found = exact + [(n, s) for n, s in self._ranked(fold(text), limit) if n not in dict(exact)]
+        return [Match(self.ids.id(n), self.label(n), round(similarity, 3)) for n, similarity in found[:limit]]
+
+    def label(self, number: int) -> str:
+        """Return the text of a number: its label, or its id where it has none."""
+        return (self.labels[number] if self.labels is not None else "") or str(self.ids.id(number))
+
+    def _by_id(self, text: str) -> list[tuple[int, float]]:
+        key = as_id(self.ids, text)
+        return [(self.ids.number(key), 1.0)] if key is not None and key in self.ids else []
+
+    def _ranked(self, query: str, limit: int) -> list[tuple[int, float]]:
+        """Return numbers and similarities, best first."""
+        wanted = np.unique(_codes(_padded(query, open_end=True)))
+        if not len(wanted):
+            return []
+        shared = self._shared(wanted)
+        enough = np.flatnonzero(shared >= max(1.0, LEAST_SIMILAR * len(wanted)))
+        size = max(_SHORTLIST, limit)
+        if len(enough) > size:
+            best = np.lexsort((-self.popularity[enough], -shared[enough]))[:size]
+            enough = enough[best]
+        return self._refined(enough, shared[enough] / len(wanted), query, limit)
+
+    def _refined(
+        self, numbers: NDArray[np.int64], similar: NDArray[np.float64], query: str, limit: int
+    ) -> list[tuple[int, float]]:
+        """Order a shortlist: equal to the query, beginning with it, with it as words, then near misses."""
+        ranked: list[tuple[int, float, int, int]] = []
+        missed: list[tuple[float, int]] = []
+        for number, similarity in zip(numbers.tolist(), similar.tolist(), strict=True):
+            text = fold(self.label(number))
+            place = f" {text}".find(f" {query}")
+            if place < 0:
+                missed.append((-similarity, number))
+            else:
+                ranked.append((2 if place else 1 if text != query else 0, -1.0, self._rarity(number), number))
+        if len(ranked) < limit:
+            # comparing letter by letter is slow: only for the nearest by trigrams
+            for _, number in sorted(missed)[:_COMPARED]:
+                ranked.append((3, -_word_similarity(query, fold(self.label(number))), self._rarity(number), number))
+        return [(number, -similarity) for _, similarity, _, number in sorted(ranked)[:limit]]
+
+    def _rarity(self, number: int) -> int:
+        return -int(self.popularity[number])
+
+    def _shared(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many of the wanted trigrams each text has."""
+        codes, owners = self._postings
+        starts, ends = np.searchsorted(codes, wanted), np.searchsorted(codes, wanted, side="right")
+        found = [owners[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        return np.bincount(np.concatenate(found), minlength=len(self.ids))
+
+    @cached_property
+    def _postings(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Trigram codes in ascending order, and the number of the text that each occurs in; once per text."""
+        texts = PackedStrings.pack(_padded(fold(self.label(n)), open_end=False) for n in range(len(self.ids)))
+        codes = _codes_of(texts.blob)
+        owners = np.repeat(np.arange(len(texts), dtype=np.int64), np.diff(texts.offsets))[: len(codes)]
+        inside = np.flatnonzero(codes >= 0)
+        pairs = np.unique((codes[inside] << 32) | owners[inside])
+        return pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
+
+
+def fold(text: str) -> str:
+    """Return a text without case, accents or punctuation, its words separated by one blank."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _NOT_WORDS.sub(" ", plain.casefold()).strip()
+
+
+def as_id(ids: IdMap, text: str) -> Id | None:
+    """Return a text as an id of the map's kind, or None where it cannot be one."""
+    if ids.kind == "str":
+        return text
+    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII) else None
+
+
+def near_ids(ids: IdMap, text: str, limit: int = 3) -> list[Id]:
+    """Return the known ids that stand beside a text, in the order of the ids."""
+    key = as_id(ids, text)
+    if key is None or not len(ids):
+        return []
+    place = _place(ids, key)
+    first = max(0, min(place - limit // 2, len(ids) - limit))
+    return [ids.id(n) for n in range(first, min(first + limit, len(ids)))]
+
+
+def _place(ids: IdMap, key: Id) -> int:
+    low, high = 0, len(ids)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if ids.id(middle) < key else (low, middle)  # type: ignore[operator]
+    return low
+
+
+def _padded(folded: str, *, open_end: bool) -> str:
+    """Put blanks around every word; ``open_end`` leaves off the last, as the word may not be typed to its end."""
+    padded = "".join(f"  {word} " for word in folded.split())
+    return padded[:-1] if open_end else f"{padded}{chr(_END)}"
+
+
+def _codes(text: str) -> NDArray[np.int64]:
+    codes = _codes_of(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
+    return codes[codes >= 0]
+
+
+def _codes_of(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the code of the three bytes from each position on, -1 where a text ends within them."""
+    if len(raw) < len(_PLACES):
+        return np.zeros(0, np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(raw, len(_PLACES))
+    codes: NDArray[np.int64] = windows.astype(np.int64) @ _PLACES
+    codes[(windows == _END).any(axis=1)] = -1
+    return codes
+
+
+def _word_similarity(query: str, text: str) -> float:
+    """Return how well the query's words are found among the text's, letter by letter, 0 to 1."""
+    words = text.split()
+    best = [max((SequenceMatcher(None, w, q).ratio() for w in words), default=0.0) for q in query.split()]
+    return sum(best) / max(1, len(best))

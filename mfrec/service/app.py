@@ -1,0 +1,131 @@
+"""`create`: the ASGI application."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+import mfrec
+from mfrec.directions import DIRECTIONS
+from mfrec.errors import MfrecError
+from mfrec.service import pages, routes, schemas
+from mfrec.service.door import Door
+from mfrec.service.live import source_of
+from mfrec.service.metrics import Counters
+from mfrec.service.problems import BY_STATUS, ProblemError, of_error, of_validation, too_large
+from mfrec.service.routes import Context
+from mfrec.service.settings import Settings
+from mfrec.service.watcher import Watcher
+
+_ABOUT = (
+    "Four directions of recommendation: what a user should see, what is like an item, who is like a user, who "
+    "should see an item. Scores are better the higher they are; every answer names the model version it is from."
+)
+
+
+def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
+    """Return the application; it opens its model when the server starts it.
+
+    Raises
+    ------
+    ArtifactError
+        When the path is neither a store nor a model.
+    """
+    watcher = watcher or Watcher(source_of(settings.path), settings.poll, settings.retry)
+    context = Context(settings, watcher)
+    counters = Counters(settings.metrics)
+    app = FastAPI(
+        title="mfrec",
+        version=mfrec.__version__,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(watcher),
+    )
+    app.include_router(routes.create(context))
+    app.include_router(pages.create(context, counters))
+    _add_handlers(app, settings)
+    _describe(app)
+    return Door(app, context, counters)
+
+
+def from_environment() -> ASGIApp:
+    """Return the application of a worker process."""
+    return create(Settings.from_environment())
+
+
+def _lifespan(watcher: Watcher) -> Any:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watcher.start()
+        task = asyncio.create_task(watcher.watch())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    return lifespan
+
+
+def _add_handlers(app: FastAPI, settings: Settings) -> None:
+    @app.exception_handler(ProblemError)
+    async def problem(_: Request, error: ProblemError) -> Response:
+        return error.reply().response()
+
+    @app.exception_handler(MfrecError)
+    async def mistake(_: Request, error: MfrecError) -> Response:
+        return of_error(error).reply().response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return of_validation(error.errors(), asdict(settings.limits)).reply().response()
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, __: Exception) -> Response:
+        # the framework raises it again behind this answer, and the door logs it
+        return ProblemError("internal", "The service failed to answer; its log says why.").reply().response()
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 413:
+            return too_large(settings.limits.body).reply().response()
+        kind = BY_STATUS.get(error.status_code, "malformed")
+        allowed = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
+        details = {
+            "no-such-route": f"Nothing is at {request.url.path[:200]!r}; the directions are {', '.join(DIRECTIONS)}, "
+            f"and /openapi.json lists every route.",
+            "method-not-allowed": f"{request.method} is not for {request.url.path[:200]!r}.",
+        }
+        return ProblemError(kind, details.get(kind, "The body is not readable JSON."), {}, allowed).reply().response()
+
+
+def _describe(app: FastAPI) -> None:
+    """Put what the framework cannot know into the OpenAPI document."""
+    framework = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = framework()
+            components = document["components"]
+            components["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+            for unused in ("HTTPValidationError", "ValidationError"):
+                components["schemas"].pop(unused, None)
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            }
+            # with no key set, none is needed
+            document["security"] = [{}, {"bearer": []}, {"header": []}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

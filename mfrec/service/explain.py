@@ -1,0 +1,62 @@
+"""Which of a user's items a score comes from.
+
+With the item factors Y fixed, a user's vector is ``s A^-1 sum_j c_j y_j`` over the items j of the user, where
+s is the user's scale (see `mfrec.fold_in`), so the score of item i is the sum of ``s c_j (y_i . A^-1 y_j)``: one
+part per item of the user. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets"
+(2008), section 5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfrec.factors import Factors
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What each item of a user adds to the score of one item.
+
+    Parameters
+    ----------
+    numbers
+        The user's items, the largest part first.
+    contributions
+        float64, one per item; their sum is the score of the folded-in user, which is the model's own score
+        up to what the fit's last iterations still moved.
+    """
+
+    numbers: NDArray[np.int64]
+    contributions: NDArray[np.float64]
+
+
+def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
+    """Split the score of an item for the user who has a history.
+
+    Parameters
+    ----------
+    factors
+        Of a fitted model.
+    history
+        Distinct numbers of the user's items; may be empty.
+    item
+        Number of the item.
+    """
+    solver, rows = factors.solver, factors.solved("item", history)
+    confidence = _confidence(factors, history)
+    system = factors.gram.item.astype(np.float64)
+    system += (rows.T * (confidence - 1.0)) @ rows
+    system[np.diag_indices_from(system)] += solver.regularization
+    # the system is symmetric: one solution for the item serves every part
+    weight = np.linalg.lstsq(system, factors.item[item].astype(np.float64), rcond=None)[0]
+    contributions = confidence * (rows @ weight) * solver.scale("user", [len(history)])
+    order = np.lexsort((history, -contributions))
+    return Parts(history[order], contributions[order])
+
+
+def _confidence(factors: Factors, history: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weigh a history as folding in does; a model keeps no weights, so each counts 1."""
+    solver = factors.solver
+    values = solver.value(np.ones(len(history))) * solver.balance("user", [len(history)])
+    return solver.alpha * values * solver.balance("item", factors.degree.item[history]) / solver.mean

@@ -1,0 +1,175 @@
+"""Bodies of requests and answers, for validation and for the OpenAPI document."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, create_model, model_validator
+
+from mfrec.service.settings import Limits
+
+# an id travels as the model has it: "42" and 42 are different ids
+AnyId = StrictInt | StrictStr
+
+
+class Ask(BaseModel):
+    """What every request with a body may say; `ask_model` adds the bounds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[AnyId] | None = None
+    history: list[AnyId] | None = None
+    weights: list[float] | None = None
+    k: int = 10
+    exclude_seen: bool = True
+    allow: list[AnyId] | None = None
+    deny: list[AnyId] | None = None
+
+    @model_validator(mode="after")
+    def check_together(self) -> "Ask":
+        """See that exactly one kind of query is given, and weights only for a history of that length."""
+        if (self.ids is None) == (self.history is None):
+            raise ValueError("give either ids or a history")
+        if self.weights is not None and (self.history is None or len(self.weights) != len(self.history)):
+            raise ValueError("weights go with a history, one for each of its ids")
+        return self
+
+
+def ask_model(limits: Limits) -> type[Ask]:
+    """Return the body's model with the bounds of a deployment."""
+    listed = Field(default=None, max_length=limits.listed)
+    weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+    fields: dict[str, Any] = {
+        "ids": (
+            list[AnyId] | None,
+            Field(default=None, min_length=1, max_length=limits.ids, description="Known ids of the query's side"),
+        ),
+        "history": (
+            list[AnyId] | None,
+            Field(
+                default=None,
+                min_length=1,
+                max_length=limits.listed,
+                description="What somebody the model has never seen is linked to: ids of the other side",
+            ),
+        ),
+        "weights": (
+            list[weight] | None,
+            Field(default=None, max_length=limits.listed, description="One per id of the history, as in the fit"),
+        ),
+        "k": (int, Field(default=10, ge=1, le=limits.k, description="How many results", strict=True)),
+        "exclude_seen": (
+            bool,
+            Field(default=True, strict=True, description="Leave out what is already linked to the query"),
+        ),
+        "allow": (list[AnyId] | None, listed),
+        "deny": (list[AnyId] | None, listed),
+    }
+    return create_model("Ask", __base__=Ask, **fields)
+
+
+class Entry(BaseModel):
+    """An id and its text."""
+
+    id: int | str
+    label: str
+
+
+class Result(Entry):
+    """One result; higher scores are better."""
+
+    score: float
+
+
+class Ranking(BaseModel):
+    """Results, best first, never padded; ``query`` is null for somebody new."""
+
+    query: Entry | None
+    target: Literal["user", "item"]
+    exact: bool
+    results: list[Result]
+
+
+class OneRanking(Ranking):
+    """The answer to one id."""
+
+    version: str
+    direction: str
+
+
+class Rankings(BaseModel):
+    """One ranking per query."""
+
+    version: str
+    direction: str
+    rankings: list[Ranking]
+
+
+class Found(Entry):
+    """What matched; ``similarity`` is 1 where the text holds the query."""
+
+    similarity: float
+
+
+class FoundList(BaseModel):
+    """What matched, best first."""
+
+    version: str
+    side: Literal["user", "item"]
+    q: str
+    results: list[Found]
+
+
+class Chart(BaseModel):
+    """Places in the plane, column by column."""
+
+    version: str
+    side: Literal["user", "item"]
+    count: int
+    ids: list[int | str]
+    labels: list[str]
+    x: list[float]
+    y: list[float]
+
+
+class Part(Entry):
+    """What one of the user's items adds to the score, and its share of the whole."""
+
+    contribution: float
+    share: float
+
+
+class Explanation(BaseModel):
+    """Where a score comes from; ``user`` is null for somebody new."""
+
+    version: str
+    user: Entry | None
+    item: Entry
+    score: float
+    explained: float
+    seen: bool
+    history: int
+    because: list[Part]
+
+
+class About(BaseModel):
+    """What is being served."""
+
+    version: str
+    loaded_at: float
+    counts: dict[str, int]
+    directions: list[dict[str, str]]
+    indexes: list[dict[str, Any]]
+    sides: dict[str, dict[str, Any]]
+    limits: dict[str, int]
+    refused: dict[str, Any] | None
+    manifest: dict[str, Any]
+
+
+class Problem(BaseModel):
+    """What went wrong, after RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,407 @@
+"""The HTTP interface: answers equal the library's, and every mistake gets one sentence."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import pytest
+
+import mfrec
+from mfrec.directions import DIRECTIONS, other
+from mfrec.service import fast
+from mfrec.service.problems import KINDS
+from tests.service.conftest import MakeModel, Serve
+
+Folders = Callable[[int], Path]
+
+
+def expected(ranking: mfrec.Ranking) -> list[dict[str, Any]]:
+    labels = ranking.labels or [str(i) for i in ranking.ids]
+    rows = zip(ranking.ids, labels, ranking.scores.tolist(), strict=True)
+    return [{"id": i, "label": t, "score": pytest.approx(s)} for i, t, s in rows]
+
+
+@pytest.fixture(scope="module")
+def model(folders: Folders) -> mfrec.Recommender:
+    return mfrec.load(folders(0))
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+@pytest.mark.parametrize("query", ["", "?k=3", "?exclude_seen=false", "?k=1000&exclude_seen=true", "?k=5&x=1"])
+def test_one(client: httpx.Client, model: mfrec.Recommender, name: str, query: str) -> None:
+    options = dict(re.findall(r"(\w+)=(\w+)", query))
+    asked = model.recommend(
+        name, [7], int(options.get("k", 10)), exclude_seen=options.get("exclude_seen", "true") == "true"
+    )[0]
+    answer = client.get(f"/v1/{name}/7{query}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert body["results"] == expected(asked)
+    assert (body["direction"], body["target"], body["exact"]) == (name, DIRECTIONS[name].target, asked.exact)
+    assert body["query"]["id"] == 7
+    assert body["version"] == answer.headers["mfrec-version"]
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_the_short_way_answers_as_the_framework_does(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    paths = [
+        f"/v1/{name}/{key}?{query}"
+        for key in ("1", "30", "999", "-1", "007", "x", "%20", "1/2", "", "9" * 30)
+        for query in (
+            "",
+            "k=2",
+            "k=0",
+            "k=01",
+            "k=+1",
+            "k=1&k=2",
+            "exclude_seen=false",
+            "exclude_seen=0",
+            "k",
+            "&",
+            "k=",
+        )
+    ]
+    quick = [client.get(path) for path in paths]
+    monkeypatch.setattr(fast, "answer", lambda *_: None)
+    for path, answer in zip(paths, quick, strict=True):
+        slow = client.get(path)
+        assert (path, slow.status_code, slow.headers, slow.json()) == (
+            path,
+            answer.status_code,
+            answer.headers,
+            answer.json(),
+        )
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_many(client: httpx.Client, model: mfrec.Recommender, name: str) -> None:
+    body = {"ids": [3, 1, 3], "k": 4, "allow": [1, 2, 3, 4, 5, 6, 999], "deny": [2], "exclude_seen": False}
+    answer = client.post(f"/v1/{name}", json=body)
+    asked = model.recommend(name, [3, 1, 3], 4, exclude_seen=False, allow=[1, 2, 3, 4, 5, 6], deny=[2])
+    assert [r["results"] for r in answer.json()["rankings"]] == [expected(r) for r in asked]
+    assert [r["query"]["id"] for r in answer.json()["rankings"]] == [3, 1, 3]
+
+
+def test_a_large_batch_goes_through_a_thread(client: httpx.Client, model: mfrec.Recommender) -> None:
+    ids = [1 + n % 40 for n in range(256)]
+    answer = client.post("/v1/user2item", json={"ids": ids, "k": 30})
+    asked = model.recommend("user2item", ids, 30)
+    assert [r["results"] for r in answer.json()["rankings"]] == [expected(r) for r in asked]
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_history_is_folded_in(client: httpx.Client, model: mfrec.Recommender, name: str, seen: bool) -> None:
+    row = DIRECTIONS[name]
+    history, weights = [2, 5, 9], [1.0, 2.0, 0.5]
+    body = {"history": history, "weights": weights, "k": 5, "deny": [1], "exclude_seen": seen}
+    answer = client.post(f"/v1/{name}", json=body)
+    vector = model.fold_in(row.query, history, weights)
+    deny = [1, *history] if seen and row.across else [1]
+    asked = model.recommend_vectors(name, vector, 5, deny=deny)[0]
+    (ranking,) = answer.json()["rankings"]
+    assert ranking["query"] is None
+    assert ranking["results"] == expected(asked)
+
+
+def test_the_known_and_the_new_are_asked_for_by_their_own_sides_ids(client: httpx.Client) -> None:
+    # the model has 40 users and 30 items
+    assert client.post("/v1/user2user", json={"history": [35]}).status_code == 404
+    assert client.post("/v1/item2item", json={"history": [35]}).status_code == 200
+    assert {other(row.query) for row in DIRECTIONS.values()} == {"user", "item"}
+
+
+def test_search(client: httpx.Client) -> None:
+    def found(q: str, side: str = "item") -> list[Any]:
+        return [r["id"] for r in client.get("/v1/search", params={"q": q, "side": side, "limit": 5}).json()["results"]]
+
+    assert found("STAR WARS")[0] == 1
+    assert found("star wrs")[0] == 1
+    assert found("the godfather")[0] == 4
+    assert found("les miserables")[0] == 3
+    assert found("Film 12")[0] == 13
+    assert found("2")[0] == 2
+    assert found("4", "user")[0] == 4
+    assert found("zzzzqqqq") == found("") == []
+
+
+def test_explain(client: httpx.Client, model: mfrec.Recommender) -> None:
+    body = client.get("/v1/explain?user=3&item=2&limit=100").json()
+    history = [model.ids.item.id(n) for n in model.links.user.of(model.ids.user.number(3))]
+    assert sorted(part["id"] for part in body["because"]) == sorted(history)
+    contributions = [part["contribution"] for part in body["because"]]
+    assert contributions == sorted(contributions, reverse=True)
+    vector = model.fold_in("user", history)
+    folded = float(vector @ model.factors.item[model.ids.item.number(2)])
+    assert sum(contributions) == pytest.approx(folded, abs=1e-5) == body["explained"]
+    assert body["score"] == pytest.approx(float(model.factors.user[2] @ model.factors.item[1]))
+    assert body["seen"] == (2 in history)
+    assert sum(part["share"] for part in body["because"]) == pytest.approx(1)
+
+
+def test_explain_somebody_new(client: httpx.Client, model: mfrec.Recommender) -> None:
+    body = client.get("/v1/explain?history=2&history=5&history=2&item=9").json()
+    assert body["user"] is None
+    assert body["history"] == 2
+    folded = float(model.fold_in("user", [2, 5]) @ model.factors.item[8])
+    assert body["score"] == pytest.approx(folded, abs=1e-5)
+
+
+def test_map(client: httpx.Client, model: mfrec.Recommender) -> None:
+    whole = client.get("/v1/map?side=item").json()
+    assert len(whole["ids"]) == len(whole["x"]) == len(whole["labels"]) == whole["count"] == 30
+    degree = np.diff(model.links.item.starts)
+    assert whole["ids"][0] == model.ids.item.id(int(degree.argmax()))
+    some = client.get("/v1/map?side=item&id=3&id=1").json()
+    assert some["ids"] == [3, 1]
+    assert some["x"][0] == whole["x"][whole["ids"].index(3)]
+    assert max(map(abs, whole["x"] + whole["y"])) <= 1
+
+
+def test_model_and_health(client: httpx.Client) -> None:
+    body = client.get("/v1/model").json()
+    assert body["counts"]["users"] == 40
+    assert [row["name"] for row in body["directions"]] == list(DIRECTIONS)
+    assert len(body["indexes"]) == 4
+    assert body["sides"] == {"user": {"ids": "int", "labels": False}, "item": {"ids": "int", "labels": True}}
+    assert body["refused"] is None
+    assert body["limits"]["k"] == 1000
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json()["version"] == body["version"]
+
+
+BAD_GETS = [
+    ("/v1/user2item/4242", "unknown-id", "did you mean"),
+    ("/v1/user2item/abc", "unknown-id", "'abc'"),
+    ("/v1/user2item/" + "9" * 400, "unknown-id", "does not know the user"),
+    ("/v1/item2item/star%20wrs", "unknown-id", r"1 \(Star Wars \(1977\)\)"),
+    ("/v1/user2item/", "unknown-id", "''"),
+    ("/v1/user2item/" + "9" * 501, "invalid", "at most 500 characters"),
+    ("/v1/user2item/1?k=0", "invalid", "'k': Input should be greater than or equal to 1"),
+    ("/v1/user2item/1?k=1001", "invalid", "less than or equal to 1000"),
+    ("/v1/user2item/1?k=ten", "invalid", "'k'"),
+    ("/v1/user2item/1?exclude_seen=perhaps", "invalid", "exclude_seen"),
+    ("/v1/search?side=item", "invalid", "'q': Field required"),
+    ("/v1/search?q=a&side=film", "invalid", "'user' or 'item'"),
+    ("/v1/search?q=" + "a" * 201, "invalid", "at most 200 characters"),
+    ("/v1/map?side=item&id=999", "unknown-id", "'999'"),
+    ("/v1/explain?user=1&item=99", "unknown-id", "the item '99'"),
+    ("/v1/explain?user=1", "invalid", "'item': Field required"),
+    ("/v1/explain?item=1", "invalid", "either a user or the history"),
+    ("/v1/explain?item=1&user=1&history=1", "invalid", "either a user or the history"),
+    ("/v1/explain?item=1&history=77", "unknown-id", "the item '77'"),
+    ("/v1/film2film/1", "no-such-route", "user2item, item2item, user2user, item2user"),
+    ("/static/../app.py", "no-such-route", ""),
+    ("/static/%2e%2e%2fapp.py", "no-such-route", ""),
+    ("/static/nothing.js", "no-such-route", "no file"),
+    ("/v1/user2item", "method-not-allowed", "GET is not for"),
+]
+
+
+def check_problem(answer: Any, kind: str, sentence: str) -> dict[str, Any]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["type"], body["status"]) == (f"urn:mfrec:problem:{kind}", answer.status_code)
+    assert answer.status_code == KINDS[kind].status
+    assert re.search(sentence, body["detail"]), body["detail"]
+    assert "Traceback" not in answer.text
+    assert "\n" not in body["detail"]
+    if kind == "invalid" and "errors" in body:
+        assert body["limits"]["k"] == 1000
+    return body
+
+
+@pytest.mark.parametrize(("path", "kind", "sentence"), BAD_GETS)
+def test_bad_get(client: httpx.Client, path: str, kind: str, sentence: str) -> None:
+    check_problem(client.get(path), kind, sentence)
+
+
+BAD_BODIES = [
+    (b"{", "malformed", "not readable JSON"),
+    (b"\xff\xfe", "malformed", "not readable JSON"),
+    (b'{"ids": [' + b"[" * 100_000, "malformed", "not readable JSON"),
+    (b'{"ids": [1' + b"0" * 5000 + b"]}", "malformed", "not readable JSON"),
+    (b"", "invalid", "Field required"),
+    (b"[]", "invalid", "dictionary|object"),
+    (b"null", "invalid", ""),
+    (b"{}", "invalid", "either ids or a history"),
+    (b'{"ids": [1], "history": [1]}', "invalid", "either ids or a history"),
+    (b'{"ids": []}', "invalid", "'ids'"),
+    (b'{"ids": [1.5]}', "invalid", "'ids"),
+    (b'{"ids": [true]}', "invalid", "'ids"),
+    (b'{"ids": [NaN]}', "invalid", "'ids"),
+    (b'{"ids": [1], "k": 0}', "invalid", "'k'"),
+    (b'{"ids": [1], "k": "5"}', "invalid", "'k'"),
+    (b'{"ids": [1], "K": 5}', "invalid", "'K'"),
+    (b'{"ids": [1], "weights": [1]}', "invalid", "weights go with a history"),
+    (b'{"history": [1, 2], "weights": [1]}', "invalid", "weights go with a history"),
+    (b'{"history": [1], "weights": [0]}', "invalid", "'weights"),
+    (b'{"history": [1], "weights": [NaN]}', "invalid", "'weights"),
+    (b'{"history": [1], "weights": [1e300]}', "invalid", "'weights"),
+    (b'{"ids": ["1"]}', "unknown-id", "'1'"),
+    (b'{"ids": [1, 77, 78]}', "unknown-id", "users '77', '78'"),
+    (b'{"ids": [99999999999999999999]}', "unknown-id", "'99999999999999999999'"),
+    (b'{"history": [1, 77]}', "unknown-id", "the item '77'"),
+    (json.dumps({"ids": [1] * 257}).encode(), "invalid", "at most 256"),
+    (json.dumps({"ids": [1], "deny": [1] * 10_001}).encode(), "invalid", "at most 10000"),
+    (json.dumps({"ids": [1], "allow": ["x"]}).encode(), "unknown-id", "integers, got 'x'"),
+    (b" " * 1_000_001, "too-large", "1000000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "sentence"), BAD_BODIES)
+def test_bad_body(client: httpx.Client, body: bytes, kind: str, sentence: str) -> None:
+    answer = client.post("/v1/user2item", content=body, headers={"content-type": "application/json"})
+    check_problem(answer, kind, sentence)
+
+
+def test_a_body_that_lies_about_its_length_is_cut_off(client: httpx.Client) -> None:
+    answer = client.post("/v1/user2item", content=(b" " * 100_000 for _ in range(20)))
+    check_problem(answer, "too-large", "1000000 bytes")
+
+
+def test_near_misses_come_with_an_unknown_id(client: httpx.Client) -> None:
+    near = client.get("/v1/item2item/misarables").json()["near"]
+    assert near[0] == {"id": 3, "label": "Misérables, Les (1995)"}
+    assert client.get("/v1/user2item/41").json()["near"]
+
+
+def test_text_ids_travel_in_paths_and_bodies(serve: Serve, make_model: MakeModel, tmp_path: Path) -> None:
+    made = make_model(5, text_ids=True)
+    made.save(tmp_path / "m")
+    client = serve(tmp_path / "m")
+    key = "user/003 é?#%&"
+    one = client.get(f"/v1/user2item/{quote(key, safe='')}?k=3").json()
+    assert one["query"]["id"] == key
+    assert one["results"] == expected(made.user2item(key, 3))
+    assert client.get(f"/v1/user2item/{quote(key)}?k=3").json() == one
+    assert client.post("/v1/user2item", json={"ids": [key], "k": 3}).json()["rankings"][0]["results"] == one["results"]
+    check_problem(client.post("/v1/user2item", json={"ids": [3]}), "unknown-id", "strings, got 3|'3'")
+    assert client.get(f"/v1/explain?user={quote(key)}&item={quote('item/003 é?#%&')}").status_code == 200
+
+
+def test_ids_and_labels_that_are_no_unicode_still_travel(serve: Serve, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.service.conftest import model_of
+
+    made = model_of(6)
+    labels = mfrec.packed.PackedStrings.pack([f"bad \udcff {n}" for n in range(30)])
+    replace(made, labels=mfrec.Pair(None, labels)).save(tmp_path / "m")
+    answer = serve(tmp_path / "m").get("/v1/user2item/1?k=2")
+    assert answer.status_code == 200
+    assert "bad \\udcff" in answer.text
+
+
+def test_api_key(serve: Serve) -> None:
+    key = "0123456789abcdef"
+    client = serve(api_key=key)
+    for path in ("/healthz", "/readyz", "/", "/docs"):
+        assert client.get(path).status_code == 200
+    for path in ("/v1/user2item/1", "/v1/model", "/metrics", "/openapi.json", "/nothing"):
+        answer = client.get(path)
+        check_problem(answer, "unauthorized", "Authorization: Bearer KEY")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    for headers in ({"authorization": f"Bearer {key}"}, {"authorization": f"bearer  {key}"}, {"x-api-key": key}):
+        assert client.get("/v1/user2item/1", headers=headers).status_code == 200
+    for wrong in (key[:-1], key + "0", "", "é" * 16):
+        assert client.get("/v1/user2item/1", headers={b"x-api-key": wrong.encode()}).status_code == 401
+    with pytest.raises(mfrec.ParameterError, match="at least 16 ASCII characters"):
+        serve(api_key="short")
+
+
+def test_other_origins_may_read_only_where_they_are_named(serve: Serve, client: httpx.Client) -> None:
+    asked = {"origin": "https://a.example"}
+    assert "access-control-allow-origin" not in client.get("/v1/user2item/1?x=1", headers=asked).headers
+    named = serve(origins=("https://a.example",))
+    for path in ("/v1/user2item/1", "/v1/model"):
+        assert named.get(path, headers=asked).headers["access-control-allow-origin"] == "https://a.example"
+        assert "access-control-allow-origin" not in named.get(path, headers={"origin": "https://b.example"}).headers
+
+
+def test_whatever_breaks_inside_no_traceback_leaves(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("mfrec.service.answers.one", broken)
+    monkeypatch.setattr("mfrec.service.answers.search", broken)
+    for path in ("/v1/user2item/1", "/v1/user2item/1?x=1", "/v1/search?q=a"):
+        answer = client.get(path)
+        check_problem(answer, "internal", "log says why")
+        assert "secret" not in answer.text
+
+
+def test_metrics(serve: Serve) -> None:
+    client = serve()
+    for path in ("/v1/user2item/1", "/v1/user2item/1?k=3", "/v1/user2item/999", "/v1/search?q=a", "/v1/x/1", "/zzz"):
+        client.get(path)
+    text = client.get("/metrics").text
+    assert 'mfrec_requests_total{route="user2item",status="200"} 2\n' in text
+    assert 'mfrec_requests_total{route="user2item",status="404"} 1\n' in text
+    assert 'mfrec_requests_total{route="search",status="200"} 1\n' in text
+    assert 'mfrec_requests_total{route="other",status="404"} 2\n' in text
+    assert 'mfrec_request_seconds_bucket{route="user2item",le="+Inf"} 3\n' in text
+    assert 'mfrec_request_seconds_count{route="user2item"} 3\n' in text
+    assert "mfrec_ready 1\n" in text
+    assert re.search(r'mfrec_model_info\{version="[0-9a-f]{12}"\} 1\n', text)
+    for line in text.splitlines():
+        assert re.fullmatch(r'# (HELP|TYPE) .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [0-9.e+-]+', line), line
+
+
+def test_workers_add_their_counters_up(serve: Serve, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    client = serve(metrics=shared)
+    client.get("/v1/user2item/1")
+    (mine,) = shared.iterdir()
+    (shared / "1").write_bytes(mine.read_bytes())
+    (shared / "2").write_bytes(b"half")
+    assert 'mfrec_requests_total{route="user2item",status="200"} 2\n' in client.get("/metrics").text
+
+
+def test_a_json_line_per_request(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    client = serve(json_log=True)
+    client.get("/v1/user2item/1?k=3")
+    client.get("/v1/user2item/a%0Ab")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["path"], line["status"]) for line in lines] == [
+        ("/v1/user2item/1", 200),
+        ("/v1/user2item/a\nb", 404),
+    ]
+    assert lines[0]["query"] == "k=3"
+    assert lines[0]["bytes"] > 100
+    assert lines[0]["version"]
+
+
+def test_the_openapi_document_names_every_route_and_error(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    for name in DIRECTIONS:
+        assert set(document["paths"][f"/v1/{name}/{{id}}"]) == {"get"}
+        assert set(document["paths"][f"/v1/{name}"]) == {"post"}
+        assert set(document["paths"][f"/v1/{name}"]["post"]["responses"]) >= {"200", "401", "404", "413", "422"}
+    body = document["components"]["schemas"]["Ask"]["properties"]
+    assert body["k"]["maximum"] == 1000
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_pages_are_safe_to_show(client: httpx.Client) -> None:
+    for path in ("/", "/docs"):
+        page = client.get(path)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "unsafe" not in page.headers["content-security-policy"]
+        # nothing is fetched from anywhere else, and nothing runs that is not in a file of ours
+        assert not re.search(r"https?://|<script>|style=|onclick=", page.text)
+        for name in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
+            assert client.get(name).status_code == 200
+    assert client.head("/").status_code == 200

@@ -1,0 +1,313 @@
+"""The explorer, in a real browser without a screen."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import mfrec
+from mfrec.store import publish
+from tests.service.conftest import Serve
+
+webdriver = pytest.importorskip("selenium.webdriver")
+
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+Folders = Callable[[int], Path]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not (CHROMIUM and DRIVER):
+        reason = "no chromium and chromedriver: apt-get install chromium chromium-driver"
+        if os.environ.get("MFREC_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The explorer as a person sees it."""
+
+    def __init__(self, browser: Any, client: httpx.Client, path: str = "/") -> None:
+        self.browser = browser
+        self.address = str(client.base_url).rstrip("/")
+        browser.get_log("browser")
+        browser.get(self.address + path)
+
+    def wait(self, true: Callable[[], object]) -> None:
+        WebDriverWait(self.browser, 20, poll_frequency=0.02, ignored_exceptions=None).until(lambda _: true())
+
+    def text(self, selector: str) -> str:
+        """Return the text at one moment: between two calls the page may draw itself anew."""
+        text = self.browser.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+        return str(text).replace("\n", " ").strip()
+
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)"
+        return [str(text) for text in self.browser.execute_script(script, selector)]
+
+    def results(self, direction: str) -> list[str]:
+        return self.texts(f"[data-direction={direction}] .label")
+
+    def find(self, selector: str) -> Any:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def explore(browser: Any, client: httpx.Client) -> Callable[[str], Page]:
+    return lambda path: Page(browser, client, path)
+
+
+@pytest.fixture(scope="module")
+def model(folders: Folders) -> mfrec.Recommender:
+    return mfrec.load(folders(0))
+
+
+def shown_users(ranking: mfrec.Ranking) -> list[str]:
+    return [f"user {key}" for key in ranking.ids]
+
+
+def test_the_grid_shows_the_four_directions(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("item2user"))
+    assert page.results("user2item") == model.user2item(7).labels
+    assert page.results("item2item") == model.item2item(2).labels
+    assert page.results("user2user") == shown_users(model.user2user(7))
+    assert page.results("item2user") == shown_users(model.item2user(2))
+    assert page.texts(".asked") == ["user\n7", "item\nStar Trek: First Contact (1996)\nid 2"]
+    assert "40 users \u00d7 30 items \u00d7 4 factors" in page.text("#banner")
+    page.wait(lambda: "Star Trek: First Contact (1996) scores" in page.text("#because"))
+    assert page.errors() == []
+
+
+def test_the_page_begins_with_the_best_linked(explore: Callable[[str], Page]) -> None:
+    page = explore("/")
+    page.wait(lambda: page.results("item2user") and page.results("user2item"))
+    assert page.errors() == []
+
+
+def test_click_through_back_and_forward(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("item2item"))
+    label = page.results("item2item")[0]
+    page.find("[data-direction=item2item] .hit").click()
+    page.wait(lambda: label in page.texts(".asked")[1])
+    user = page.results("user2user")[0]
+    page.find("[data-direction=user2user] .hit").click()
+    page.wait(lambda: page.texts(".asked")[0].replace("\n", " ") == user)
+    assert page.browser.current_url.endswith(f"item={model.item2item(2).ids[0]}")
+    assert label in page.browser.title
+    page.browser.back()
+    page.wait(lambda: page.texts(".asked")[0] == "user\n7")
+    page.browser.back()
+    page.wait(lambda: "Star Trek" in page.texts(".asked")[1])
+    page.browser.forward()
+    page.wait(lambda: label in page.texts(".asked")[1])
+    assert page.results("item2item") == model.item2item(model.item2item(2).ids[0]).labels
+    assert page.errors() == []
+
+
+def test_search_by_keyboard(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("item2item"))
+    page.find("body").send_keys("/")
+    box = page.browser.switch_to.active_element
+    assert box.get_attribute("id") == "query"
+    box.send_keys("miserab")
+    page.wait(lambda: page.texts(".option"))
+    assert page.texts(".option")[0].startswith("Misérables, Les (1995)")
+    box.send_keys(Keys.ENTER)
+    page.wait(lambda: "Misérables" in page.texts(".asked")[1])
+    box.send_keys("star")
+    page.wait(lambda: len(page.texts(".option")) >= 2)
+    box.send_keys(Keys.ARROW_DOWN)
+    assert page.find("[aria-selected=true]").get_attribute("id") == box.get_attribute("aria-activedescendant")
+    chosen = page.text("[aria-selected=true] span")
+    box.send_keys(Keys.ENTER)
+    page.wait(lambda: chosen in page.texts(".asked")[1])
+    box.send_keys("zzzzqqq")
+    page.wait(lambda: "Nothing is like that" in page.text("#found"))
+    box.send_keys(Keys.ESCAPE)
+    assert not page.find("#found").is_displayed()
+    box.send_keys(Keys.ESCAPE)
+    assert box.get_attribute("value") == ""
+    box.send_keys("12")
+    page.wait(lambda: page.browser.execute_script("return document.querySelector('.option[data-side=user]')"))
+    page.find(".option[data-side=user]").click()
+    page.wait(lambda: page.texts(".asked")[0] == "user\n12")
+    assert page.errors() == []
+
+
+def test_results_are_walked_by_arrow_keys(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("item2item"))
+    page.find("[data-direction=item2item] .hit").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP)
+    focused = page.browser.switch_to.active_element.text
+    assert focused.startswith(page.results("item2item")[1])
+    page.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    page.wait(lambda: focused.split("\n")[0] in page.texts(".asked")[1])
+
+
+def test_why(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("user2item"))
+    last = page.results("user2item")[-1]
+    page.find("[data-direction=user2item] li:last-child .why").click()
+    page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
+    assert "for user 7. Most of it comes from these of" in page.text("#because")
+    assert all("%" in text for text in page.texts("#because .score"))
+
+
+def test_a_person_is_built_from_items(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.texts("#add"))
+    page.find("#add").click()
+    page.wait(lambda: page.texts(".asked")[0] == "user\nsomebody new")
+    first = model.recommend_vectors("user2item", model.fold_in("user", [2]), deny=[2])[0]
+    assert page.results("user2item") == first.labels
+    page.find("[data-direction=item2item] .hit").click()
+    page.wait(lambda: page.texts("#add"))
+    page.find("#add").click()
+    page.wait(lambda: len(page.texts(".chips li")) == 2)
+    history = [2, model.item2item(2).ids[0]]
+    both = model.recommend_vectors("user2item", model.fold_in("user", history), deny=history)[0]
+    page.wait(lambda: page.results("user2item") == both.labels)
+    page.wait(lambda: "for somebody new" in page.text("#because"))
+    page.find(".chips .drop").click()
+    page.wait(lambda: len(page.texts(".chips li")) == 1)
+    page.find("#clear").click()
+    page.wait(lambda: page.texts(".asked")[0] != "user\nsomebody new")
+    page.browser.back()
+    page.wait(lambda: page.texts(".asked")[0] == "user\nsomebody new")
+    assert page.errors() == []
+
+
+def test_the_map_is_drawn_and_clicked(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=7&item=2")
+    page.wait(lambda: page.results("item2item"))
+    ink = (
+        "const c = document.getElementById('map');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v)"
+    )
+    page.wait(lambda: page.browser.execute_script(ink))
+    before = page.browser.current_url
+    # somewhere on the map there is something to click on
+    sweep = (
+        "const c = document.getElementById('map'); const box = c.getBoundingClientRect();"
+        "for (let x = 0; x < box.width; x += 6) for (let y = 0; y < box.height; y += 6) {"
+        "  c.dispatchEvent(new PointerEvent('pointermove', {clientX: box.x + x, clientY: box.y + y}));"
+        "  if (document.getElementById('pointed').textContent) {"
+        "    c.dispatchEvent(new MouseEvent('click', {clientX: box.x + x, clientY: box.y + y})); return true; } }"
+        "return false"
+    )
+    assert page.browser.execute_script(sweep)
+    page.wait(lambda: page.browser.current_url != before)
+    assert page.errors() == []
+
+
+def test_an_unknown_id_is_told_and_leads_on(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=4242&item=2")
+    page.wait(lambda: "does not know the user '4242'" in page.text("#alert"))
+    assert page.results("item2item")
+    assert page.results("user2item") == []
+    page.find("#alert button").click()
+    page.wait(lambda: page.results("user2item"))
+    assert not page.find("#alert").is_displayed()
+
+
+def test_labels_are_text_and_never_markup(explore: Callable[[str], Page]) -> None:
+    page = explore("/?user=7&item=6")
+    page.wait(lambda: page.results("item2item"))
+    assert '<script>"&' in page.texts(".asked")[1]
+    assert page.errors() == []
+
+
+def test_a_service_that_stops_is_told(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "store" / "versions").mkdir(parents=True)
+    page = Page(browser, serve(tmp_path / "store"))
+    page.wait(lambda: "none was published yet" in page.text("#alert"))
+    publish(folders(0), tmp_path / "store")
+    again = "document.querySelector('#alert button')?.click(); return document.querySelector('.cell') !== null"
+    page.wait(lambda: page.browser.execute_script(again))
+    page.browser.execute_script("window.fetch = () => Promise.reject(new TypeError('gone'))")
+    page.find("[data-direction=item2item] .hit").click()
+    page.wait(lambda: "does not answer" in page.text("#alert"))
+
+
+def test_a_new_version_shows_in_the_banner(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    publish(folders(0), store)
+    page = Page(browser, serve(store), "/?user=7&item=2")
+    page.wait(lambda: page.results("item2item"))
+    assert "000001" in page.text("#banner")
+    publish(folders(1), store)
+    truth = mfrec.load(folders(1))
+
+    def clicked() -> bool:
+        page.browser.execute_script("document.querySelector('[data-direction=item2item] .hit')?.click()")
+        return "000002" in page.text("#banner")
+
+    page.wait(clicked)
+    page.browser.get(page.address + "/?user=7&item=2")
+    page.wait(lambda: page.results("user2item") == truth.user2item(7).labels)
+
+
+def test_the_key_is_asked_for_and_remembered(browser: Any, serve: Serve) -> None:
+    page = Page(browser, serve(api_key="0123456789abcdef"), "/?user=7&item=2")
+    page.wait(lambda: page.find("#key").get_attribute("open"))
+    page.find("#secret").send_keys("0123456789abcdef", Keys.ENTER)
+    page.wait(lambda: page.results("item2item"))
+    page.browser.refresh()
+    page.wait(lambda: page.results("item2item"))
+    assert not page.find("#key").get_attribute("open")
+
+
+@pytest.mark.parametrize(("width", "columns"), [(390, 1), (1280, 2)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_phones_and_desks_in_light_and_dark(
+    explore: Callable[[str], Page], width: int, columns: int, scheme: str
+) -> None:
+    page = explore("/?user=7&item=2")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        page.wait(lambda: page.results("item2item"))
+        wide = "return document.documentElement.scrollWidth"
+        assert page.browser.execute_script(wide) <= width
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        grid = page.browser.execute_script(style, "#grid", "gridTemplateColumns")
+        assert len(grid.split()) == columns
+        ground = page.browser.execute_script(style, "body", "backgroundColor")
+        assert (int(ground[4:].split(",")[0]) < 60) == (scheme == "dark")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_api_page_lists_every_route(explore: Callable[[str], Page]) -> None:
+    page = explore("/docs")
+    page.wait(lambda: page.texts("article h3"))
+    assert "GET /v1/user2item/{id}" in page.texts("article h3")
+    assert page.errors() == []
