@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("recommender",),
     ("manifest", "atomic"),
     ("artifact",),
+    ("search", "map2d", "store"),
     ("batch",),
     ("columns", "tables"),
     ("interactions",),
@@ -52,7 +53,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "threadpoolctl": ("als", "commands.doctor"),
     "scipy": ("interactions", "confidence", "als", "batch", "datasets", "evaluation", "tuning"),
     "sklearn": ("content", "evaluation", "tuning"),
-    "click": ("cli", "commands"),
+    "click": ("cli", "commands", "service.commands"),
     "tabulate": ("cli", "commands", "evaluation.report", "evaluation.cold"),
 }
 
