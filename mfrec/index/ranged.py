@@ -7,7 +7,7 @@ count alike: the head is empty and everything is tail.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -166,7 +166,9 @@ class RangedIndex:
         found, floor = self.head.scan(query, k, out, margin)
         probe = self.tail.probe(query, k, len(in_tail), Floor(floor, length, margin))
         if probe is None:
-            return exact_search(self.candidates, query, k, excluded)
+            # a full scan after a probe in vain: calibration must see that it was paid for twice
+            hits = exact_search(self.candidates, query, k, excluded)
+            return replace(hits, work=2 * hits.work)
         found = np.concatenate([found, without(probe.numbers, in_tail)])
         if len(found) < k:
             return exact_search(self.candidates, query, k, excluded)
