@@ -19,6 +19,7 @@ import argparse
 import json
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,9 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from retrieval_contenders import CONTENDERS
+
+# a script finds its own folder, not the one above
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mfrec
+from benchmarks.retrieval_contenders import CONTENDERS
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.index import Candidates
 from mfrec.index.base import lengths

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _annoy(augmented: bool) -> Callable[[mfrec.Factors, Direction, Any], Built]:
     def build(factors: mfrec.Factors, row: Direction, base: Any) -> Built:
         from annoy import AnnoyIndex
 
-        metric = "angular" if augmented or row.similarity == "cosine" else "dot"
+        metric: Literal["angular", "dot"] = "angular" if augmented or row.similarity == "cosine" else "dot"
         vectors = base
         if augmented:
             squares = np.einsum("ij,ij->i", base, base)
@@ -128,12 +128,9 @@ def _hnswlib(factors: mfrec.Factors, row: Direction, base: Any) -> Built:
 
     def settings() -> Iterator[tuple[str, Search]]:
         for ef in (16, 32, 64, 128, 256, 512, 1024):
-            index.set_ef(max(ef, 101)) if ef > 64 else index.set_ef(ef)
-
-            def search(query: Any, k: int) -> Any:
-                return index.knn_query(query, k, num_threads=1)[0][0]
-
-            yield f"ef {ef}", lambda query, k, ef=ef: search(query, k) if ef >= k else []
+            # for longer lists hnswlib itself searches with ef = k
+            index.set_ef(ef)
+            yield f"ef {ef}", lambda query, k: index.knn_query(query, k, num_threads=1)[0][0]
 
     return Built(settings, index.index_file_size())
 
@@ -141,7 +138,7 @@ def _hnswlib(factors: mfrec.Factors, row: Direction, base: Any) -> Built:
 def _usearch(factors: mfrec.Factors, row: Direction, base: Any) -> Built:
     from usearch.index import Index
 
-    index = Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=32, expansion_add=200)
+    index: Any = Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=32, expansion_add=200)
     index.add(np.arange(len(base)), base, threads=1)
 
     def settings() -> Iterator[tuple[str, Search]]:
@@ -160,7 +157,11 @@ def _voyager(factors: mfrec.Factors, row: Direction, base: Any) -> Built:
 
     def settings() -> Iterator[tuple[str, Search]]:
         for ef in (128, 256, 512, 1024):
-            yield f"ef {ef}", lambda query, k, ef=ef: index.query(query, k, num_threads=1, query_ef=ef)[0]
+
+            def search(query: Any, k: int, ef: int = ef) -> Any:
+                return index.query(query, k, num_threads=1, query_ef=ef)[0]
+
+            yield f"ef {ef}", search
 
     return Built(settings, 0)
 

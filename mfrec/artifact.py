@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,20 @@ Arrays = dict[str, NDArray[Any]]
 
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
-_TRIES = 5
+_TRIES = 10
+_LAYOUT: dict[str, tuple[tuple[str, ...], int]] = {
+    "factors": (("float32",), 2),
+    "gram": (("float32",), 2),
+    "norms": (("float32",), 1),
+    "degree": (("int64",), 1),
+    "ids": (("int64",), 1),
+    "ids_utf8": (("uint8",), 1),
+    "ids_offsets": (("int64",), 1),
+    "labels_utf8": (("uint8",), 1),
+    "labels_offsets": (("int64",), 1),
+    "links_starts": (("int64",), 1),
+    "links_numbers": (("int32", "int64"), 1),
+}
 _SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
 
 
@@ -42,7 +56,7 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
         When the path is something other than a model folder, or cannot be written (a full disk, no
         permission); whatever was there before is still there.
     """
-    final = Path(path).absolute()
+    final = _real(path)
     if not _replaceable(final):
         raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
     try:
@@ -67,21 +81,23 @@ def load(path: str | PathLike[str]) -> Recommender:
         When the folder is missing, incomplete, corrupted, or of another format version; the message names
         the file.
     """
-    folder = Path(path).absolute()
+    folder = _real(path)
     recover(folder)
     for attempt in range(_TRIES):
-        content, raw = manifest.read(folder)
+        before = manifest.which(folder)
         try:
-            model = _open(folder, content)
-            unchanged = manifest.read(folder)[1] == raw
+            return _open(folder, manifest.read(folder)[0])
+        except _ReplacedError:
+            continue
         except ArtifactError:
             # a folder that was replaced while it was read is not corrupted: read the new one
-            if attempt + 1 == _TRIES or manifest.read(folder)[1] == raw:
+            if attempt + 1 == _TRIES or manifest.which(folder) == before:
                 raise
-            continue
-        if unchanged:
-            return model
     raise ArtifactError(f"{folder} was replaced {_TRIES} times while it was read: try again")
+
+
+class _ReplacedError(ArtifactError):
+    """A file is another than the one that was checked."""
 
 
 def verify(path: str | PathLike[str]) -> dict[str, Any]:
@@ -94,7 +110,7 @@ def verify(path: str | PathLike[str]) -> dict[str, Any]:
     ArtifactError
         For the first thing that is wrong.
     """
-    folder = Path(path).absolute()
+    folder = _real(path)
     model = load(folder)
     try:
         model.factors.check_finite()
@@ -167,10 +183,15 @@ def _built_with(library: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open(folder: Path, content: manifest.Manifest) -> Recommender:
-    optional = {entry["file"] for entry in content["indexes"] if "file" in entry}
-    missing = manifest.check_files(folder, content, optional)
     try:
-        arrays = {name.removesuffix(".npy"): _map(folder / name) for name in content["files"] if name.endswith(".npy")}
+        optional = {entry["file"] for entry in content["indexes"] if "file" in entry}
+        present = manifest.check_files(folder, content, optional)
+        arrays = {
+            name.removesuffix(".npy"): _map_checked(folder / name, known)
+            for name, known in present.items()
+            if name.endswith(".npy")
+        }
+        _check_arrays(arrays)
         factors = Factors(
             arrays["user.factors"],
             arrays["item.factors"],
@@ -180,7 +201,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
         )
         _check_counts(factors, arrays, content["counts"])
         indexes = {
-            (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, missing)
+            (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, present)
             for entry in content["indexes"]
         }
         if set(indexes) != set(INDEX_KEYS):
@@ -193,11 +214,15 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             labels=Pair.of(lambda side: _labels(_of(side, arrays))),
             info=content["info"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except ArtifactError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, MfrecError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {type(error).__name__} {error}; save it again") from error
 
 
-def _open_index(folder: Path, entry: Mapping[str, Any], factors: Factors, arrays: Arrays, missing: set[str]) -> Index:
+def _open_index(
+    folder: Path, entry: Mapping[str, Any], factors: Factors, arrays: Arrays, present: dict[str, manifest.Identity]
+) -> Index:
     side, similarity, settings = entry["target"], entry["similarity"], entry["settings"]
     row = BACKENDS[entry["backend"]]
     stem = f"index.{side}.{similarity}."
@@ -207,7 +232,9 @@ def _open_index(folder: Path, entry: Mapping[str, Any], factors: Factors, arrays
     if "file" in entry:
         expected = _built_with(entry["library"], settings)
         stale = [k for k, v in expected.items() if entry["built_with"].get(k) != v]
-        if entry["file"] in missing:
+        if entry["file"] != f"{stem}{_SUFFIX[entry['library']].removeprefix('.')}":
+            raise ArtifactError(f"{folder / manifest.NAME} names {entry['file']!r} as an index file: fit again")
+        if entry["file"] not in present:
             log.warning("%s is missing: building it again from the vectors", folder / entry["file"])
         elif stale:
             was = ", ".join(f"{k} {entry['built_with'].get(k)} (now {expected[k]})" for k in stale)
@@ -215,8 +242,20 @@ def _open_index(folder: Path, entry: Mapping[str, Any], factors: Factors, arrays
         else:
             path = folder / entry["file"]
     index: Any = row.restore(candidates, settings, own, path)
+    if path is not None and manifest.identity(path) != present[path.name]:
+        raise _ReplacedError(f"{path} was replaced")
     restored: Index = replace(index, measured=entry["measured"])
     return restored
+
+
+def _map_checked(path: Path, known: manifest.Identity) -> NDArray[Any]:
+    """Map a file that must still be the one that was checked."""
+    if manifest.identity(path) != known:
+        raise _ReplacedError(f"{path} was replaced")
+    array = _map(path)
+    if manifest.identity(path) != known:
+        raise _ReplacedError(f"{path} was replaced")
+    return array
 
 
 def _map(path: Path) -> NDArray[Any]:
@@ -236,13 +275,25 @@ def _labels(arrays: Arrays) -> PackedStrings | None:
     return PackedStrings(arrays["labels_utf8"], arrays["labels_offsets"])
 
 
+def _check_arrays(arrays: Arrays) -> None:
+    for side in SIDES:
+        for name, array in _of(side, arrays).items():
+            kinds, dimensions = _LAYOUT[name]
+            if array.dtype.name not in kinds or array.ndim != dimensions or not array.flags.c_contiguous:
+                raise ArtifactError(f"{side}.{name}.npy holds {array.dtype} of shape {array.shape}, not {kinds[0]}")
+
+
 def _check_counts(factors: Factors, arrays: Arrays, counts: Mapping[str, int]) -> None:
     for side in SIDES:
         expected = (counts[f"{side}s"], counts["factors"])
         if factors[side].shape != expected:
             raise ArtifactError(f"{side}.factors.npy has shape {factors[side].shape}, the manifest says {expected}")
-        if len(arrays[f"{side}.links_starts"]) != expected[0] + 1:
+        starts, numbers = arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"]
+        if len(starts) != expected[0] + 1 or int(starts[-1]) != len(numbers):
             raise ArtifactError(f"{side}.links_starts.npy is not for {expected[0]} {side}s")
+        for name in ("norms", "degree"):
+            if len(arrays[f"{side}.{name}"]) != expected[0]:
+                raise ArtifactError(f"{side}.{name}.npy is not for {expected[0]} {side}s")
         n_ids = len(IdMap.from_arrays(side, _of(side, arrays)))
         if n_ids != expected[0]:
             raise ArtifactError(f"the folder has {n_ids} {side} ids, the manifest says {expected[0]}")
@@ -271,5 +322,9 @@ def _replaceable(path: Path) -> bool:
         return True
     if not path.is_dir():
         return False
-    names = [entry.name for entry in path.iterdir()]
-    return not names or manifest.NAME in names
+    return not any(path.iterdir()) or manifest.belongs(path)
+
+
+def _real(path: str | PathLike[str]) -> Path:
+    # a link, such as `current`, stays one: what it points to is replaced
+    return Path(realpath(path))

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_TRIES = 5
 
 
 @contextmanager
@@ -40,18 +41,33 @@ def recover(final: Path) -> None:
     """Put the old folder back where a writer died between the two steps of a system without exchange."""
     backup = _backup(final)
     if backup.exists() and not final.exists():
-        backup.rename(final)
+        # somebody else may be quicker
+        with suppress(OSError):
+            backup.rename(final)
 
 
 def _switch(scratch: Path, final: Path) -> None:
     if not final.exists():
         scratch.rename(final)
     elif not _exchange(scratch, final):
-        backup = _backup(final)
+        _switch_in_two_steps(scratch, final)
+
+
+def _switch_in_two_steps(scratch: Path, final: Path) -> None:
+    backup = _backup(final)
+    for attempt in range(_TRIES):
         shutil.rmtree(backup, ignore_errors=True)
         final.rename(backup)
-        scratch.rename(final)
-        shutil.rmtree(backup, ignore_errors=True)
+        try:
+            scratch.rename(final)
+        except OSError:
+            recover(final)
+            # a reader that came between the steps has put the old folder back: try again
+            if attempt + 1 == _TRIES or not final.exists():
+                raise
+        else:
+            shutil.rmtree(backup, ignore_errors=True)
+            return
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -76,6 +92,8 @@ def _backup(final: Path) -> Path:
 
 def _sweep(final: Path) -> None:
     recover(final)
+    # of a writer that died after its second step
+    shutil.rmtree(_backup(final), ignore_errors=True)
     prefix = f".{final.name}.saving-"
     for path in final.parent.iterdir():
         if path.name.startswith(prefix) and not _alive(path.name.removeprefix(prefix).split("-")[0]):

@@ -1,7 +1,13 @@
-"""Whole catalogues at once: exact, in blocks of bounded memory."""
+"""Whole catalogues at once: exact, in blocks of bounded memory.
 
-from collections.abc import Callable, Iterator
+Each block of queries takes one matrix product. Its columns are dealt to groups; the k-th largest of the groups'
+maxima is a bound that at least k scores reach, so that only the few groups above it have to be looked into. What
+is left is ranked in float64, like every answer of mfrec.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +15,8 @@ from numpy.typing import NDArray
 
 from mfrec.directions import Direction, direction
 from mfrec.factors import Matrix
-from mfrec.index.base import NOTHING, Candidates, Numbers, exact_search, length_of
+from mfrec.ids import IdMap
+from mfrec.index.base import ROUNDING, Candidates, Numbers, Scores, exact_search, lengths
 from mfrec.recommender import Recommender, check_k
 
 if TYPE_CHECKING:
@@ -17,8 +24,13 @@ if TYPE_CHECKING:
 
 # scores of one block, float32: 64 MiB
 BLOCK_VALUES = 16 * 2**20
-# found beyond k, so that rounding cannot keep one of the best out
-SLACK = 8
+# at most so many columns per group, and at least so many groups per wanted hit, or the bound gets loose
+WIDTH = 64
+GROUPS_PER_HIT = 4
+# with more proposals per query than this many times k (many ties), a search of its own is cheaper
+MOST_PROPOSALS = 8
+# vectors of one step of the float64 ranking: 16 MiB
+RANKED_VALUES = 2 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,25 +39,38 @@ class Rankings:
 
     Parameters
     ----------
-    queries, ids
-        External ids of the query and of the hit.
+    query_numbers, numbers
+        int64, the internal numbers of the query and of the hit.
     ranks
         int64, from 1.
     scores
         float32.
     names
         What the two id columns are called in a table.
+    maps
+        The ids of the query side and of the target side.
     """
 
-    queries: list[Any]
-    ids: list[Any]
+    query_numbers: Numbers
+    numbers: Numbers
     ranks: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    scores: Scores
     names: tuple[str, str]
+    maps: tuple[IdMap, IdMap]
 
     def __len__(self) -> int:
         """Return the number of hits."""
-        return len(self.ids)
+        return len(self.numbers)
+
+    @cached_property
+    def queries(self) -> list[Any]:
+        """The external id of every row's query."""
+        return self.maps[0].ids(self.query_numbers)
+
+    @cached_property
+    def ids(self) -> list[Any]:
+        """The external id of every row's hit."""
+        return self.maps[1].ids(self.numbers)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a DataFrame with the query's id, the hit's id, rank and score."""
@@ -73,109 +98,148 @@ def recommend_all(
     """
     row = direction(name)
     check_k(k)
-    count = len(model.ids[row.query])
-    rows_per_block = max(1, min(count, BLOCK_VALUES // max(1, len(model.ids[row.target]))))
-    blocks = range(0, count, rows_per_block)
-    for first in _bar(blocks, progress):
-        numbers = np.arange(first, min(first + rows_per_block, count))
-        yield _block(model, row, numbers, k, exclude_seen)
+    job = _Job.of(model, row, k, exclude_seen)
+    count, rows = len(job.queries), len(job.buffer)
+    for first in _bar(range(0, count, rows), progress):
+        yield job.block(first, min(first + rows, count))
 
 
-def _block(model: Recommender, row: Direction, numbers: Numbers, k: int, exclude_seen: bool) -> Rankings:
-    candidates = model.indexes[row.index].candidates
-    queries = np.ascontiguousarray(model.factors[row.query][numbers])
-    excluded = [_excluded(model, row, n, exclude_seen) for n in numbers.tolist()]
-    wanted = min(k + SLACK, len(candidates))
-    proposed, scores = _top(candidates, queries, wanted, excluded)
-    hits, found = _settle(candidates, queries, proposed, scores, excluded, k)
-    lengths = np.array([len(h) for h in hits])
-    flat = np.concatenate(hits) if hits else NOTHING
-    starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Rankings(
-        model.ids[row.query].ids(np.repeat(numbers, lengths)),
-        model.ids[row.target].ids(flat),
-        np.arange(len(flat)) - starts + 1,
-        np.concatenate(found) if found else np.zeros(0, np.float32),
-        (row.query, row.target if row.across else f"similar_{row.target}"),
-    )
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """All that the blocks of one catalogue share.
+
+    Parameters
+    ----------
+    targets
+        What is multiplied: the vectors, of unit length for cosine.
+    queries
+        Of unit length for cosine, too.
+    width
+        How many columns a group has: column ``c`` is in group ``c % (columns // width)``.
+    buffer
+        float32 of shape ``(rows, columns)``, -inf in the columns beyond the last target.
+    """
+
+    model: Recommender
+    row: Direction
+    k: int
+    exclude_seen: bool
+    candidates: Candidates
+    targets: Matrix
+    queries: Matrix
+    width: int
+    buffer: Matrix
+
+    @classmethod
+    def of(cls, model: Recommender, row: Direction, k: int, exclude_seen: bool) -> "_Job":
+        """Lay out the buffer."""
+        candidates, queries = model.indexes[row.index].candidates, model.factors[row.query]
+        targets = candidates.vectors
+        if row.similarity == "cosine":
+            targets, queries = _unit(targets), _unit(queries)
+        n = max(1, len(candidates))
+        width = max(1, min(WIDTH, n // (GROUPS_PER_HIT * min(k, n))))
+        columns = -(-n // width) * width
+        rows = max(1, min(len(queries), BLOCK_VALUES // columns))
+        buffer = np.full((rows, columns), -np.inf, np.float32)
+        return cls(model, row, k, exclude_seen, candidates, targets, queries, width, buffer)
+
+    def block(self, first: int, end: int) -> Rankings:
+        """Answer the queries of one block."""
+        queries = self.queries[first:end]
+        scores = self.buffer[: end - first]
+        np.matmul(queries, self.targets.T, out=scores[:, : len(self.targets)])
+        scores[self._excluded(first, end)] = -np.inf
+        margins = self._margins(queries)
+        places, numbers, loose = _proposals(scores, self.width, self.k, margins)
+        ranked = self._score(first + places, numbers)
+        parts = [(first + places, numbers, ranked), *(self._alone(first + place) for place in loose.tolist())]
+        asked, numbers, ranked = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort((numbers, -ranked, asked))
+        ranks = _ranks(asked[order])
+        order, ranks = order[ranks <= self.k], ranks[ranks <= self.k]
+        row, ids = self.row, self.model.ids
+        names = (row.query, row.target if row.across else f"similar_{row.target}")
+        maps = (ids[row.query], ids[row.target])
+        return Rankings(asked[order], numbers[order], ranks, ranked[order], names, maps)
+
+    def _excluded(self, first: int, end: int) -> tuple[Numbers, Numbers]:
+        """Return rows and columns of what must not be returned."""
+        places = np.arange(end - first)
+        if not self.row.across:
+            return places, places + first
+        if not self.exclude_seen:
+            return places[:0], places[:0]
+        links = self.model.links[self.row.query]
+        starts = links.starts[first : end + 1]
+        return np.repeat(places, np.diff(starts)), links.numbers[starts[0] : starts[-1]].astype(np.int64)
+
+    def _margins(self, queries: Matrix) -> Scores:
+        """Return how far the float32 scores of each query can be off."""
+        longest = 1.0 if self.row.similarity == "cosine" else self.candidates.longest
+        return (ROUNDING * longest * lengths(queries)).astype(np.float32)
+
+    def _score(self, asked: Numbers, numbers: Numbers) -> Scores:
+        """Score pairs in float64 and round, as `Candidates.scores` does."""
+        scores = np.empty(len(numbers), np.float64)
+        step = max(1, RANKED_VALUES // max(1, self.targets.shape[1]))
+        vectors, queries = self.candidates.vectors, self.model.factors[self.row.query]
+        for first in range(0, len(numbers), step):
+            rows = vectors[numbers[first : first + step]].astype(np.float64)
+            wide = queries[asked[first : first + step]].astype(np.float64)
+            part = np.einsum("ij,ij->i", rows, wide)
+            if self.row.similarity == "cosine":
+                norms = np.sqrt(np.einsum("ij,ij->i", rows, rows) * np.einsum("ij,ij->i", wide, wide))
+                part = np.divide(part, norms, out=np.zeros_like(part), where=norms > 0)
+            scores[first : first + step] = part
+        # -0.0 equals 0.0 but prints differently
+        return (scores + 0.0).astype(np.float32)
+
+    def _alone(self, number: int) -> tuple[Numbers, Numbers, Scores]:
+        """Answer one query by a search of its own."""
+        query = self.model.factors[self.row.query][number]
+        hits = exact_search(self.candidates, query, self.k, self._excluded(number, number + 1)[1])
+        return np.full(len(hits.numbers), number), hits.numbers, hits.scores
 
 
-def _excluded(model: Recommender, row: Direction, number: int, exclude_seen: bool) -> Numbers:
-    if not row.across:
-        return np.array([number])
-    return model.links[row.query].of(number) if exclude_seen else NOTHING
+def _proposals(scores: Scores, width: int, k: int, margins: Scores) -> tuple[Numbers, Numbers, Numbers]:
+    """Return rows and columns of all that may be among the best k of a row, and the rows left out of that.
+
+    Left out are rows that have fewer than k to give, or so many near ties that a search of its own is better.
+    """
+    groups = scores.shape[1] // width
+    dealt = scores.reshape(len(scores), width, groups)
+    highest = dealt.max(axis=1)
+    if k > groups:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.arange(len(scores))
+    bound = np.partition(highest, groups - k, axis=1)[:, groups - k] - 2 * margins
+    reached = highest >= bound[:, None]
+    most = MOST_PROPOSALS * k
+    loose = ~(bound > -np.inf) | (reached.sum(axis=1) > most)
+    reached[loose] = False
+    places, group = np.nonzero(reached)
+    pair, member = np.nonzero(dealt[places, :, group] >= bound[places, None])
+    found, columns = places[pair], member * groups + group[pair]
+    loose |= np.bincount(found, minlength=len(scores)) > most
+    kept = ~loose[found]
+    return found[kept], columns[kept], np.flatnonzero(loose)
 
 
-def _top(
-    candidates: Candidates, queries: Matrix, count: int, excluded: list[Numbers]
-) -> tuple[Numbers, NDArray[np.float32]]:
-    """Return the best ``count`` of every query by float32 score, -inf where fewer are eligible."""
-    return (_implicit_top() or _numpy_top)(candidates, queries, count, excluded)
+def _ranks(asked: Numbers) -> Numbers:
+    """Return the rank, from 1, of each row among those of the same query; queries are ascending."""
+    fresh = np.flatnonzero(np.diff(asked, prepend=-1))
+    return np.arange(len(asked)) - np.repeat(fresh, np.diff(fresh, append=len(asked))) + 1
 
 
-def _numpy_top(
-    candidates: Candidates, queries: Matrix, count: int, excluded: list[Numbers]
-) -> tuple[Numbers, NDArray[np.float32]]:
-    scores = queries @ candidates.vectors.T
-    if candidates.similarity == "cosine":
-        scores /= np.maximum(candidates.norms, np.float32(1e-30))
-    for place, out in enumerate(excluded):
-        scores[place, out] = -np.inf
-    best = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, scores.shape[1] - count :]
-    return best, np.take_along_axis(scores, best, axis=1)
-
-
-def _implicit_top() -> Callable[..., tuple[Numbers, NDArray[np.float32]]] | None:
-    """Return the multi-threaded heap of ``implicit``, where it is installed."""
-    try:
-        from implicit.cpu.topk import topk
-        from scipy.sparse import csr_matrix
-    except ImportError:
-        return None
-
-    def top(
-        candidates: Candidates, queries: Matrix, count: int, excluded: list[Numbers]
-    ) -> tuple[Numbers, NDArray[np.float32]]:
-        starts = np.cumsum([0, *map(len, excluded)]).astype(np.int32)
-        columns = np.concatenate(excluded).astype(np.int32)
-        shape = (len(queries), len(candidates))
-        filtered = csr_matrix((np.ones(len(columns), np.float32), columns, starts), shape=shape)
-        norms = np.maximum(candidates.norms, np.float32(1e-30)) if candidates.similarity == "cosine" else None
-        vectors = np.ascontiguousarray(candidates.vectors)
-        numbers, scores = topk(vectors, queries, count, item_norms=norms, filter_query_items=filtered)
-        # filtered slots come back with the lowest float
-        scores[scores <= np.finfo(np.float32).min] = -np.inf
-        return numbers.astype(np.int64), scores
-
-    return top
-
-
-def _settle(
-    candidates: Candidates,
-    queries: Matrix,
-    proposed: Numbers,
-    scores: NDArray[np.float32],
-    excluded: list[Numbers],
-    k: int,
-) -> tuple[list[Numbers], list[NDArray[np.float32]]]:
-    """Rank every query's proposals in float64; where a near tie may have been cut off, search again in full."""
-    ordered = -np.sort(-scores, axis=1)
-    hits, found = [], []
-    for place, query in enumerate(queries):
-        eligible = proposed[place][scores[place] > -np.inf]
-        length = length_of(query)
-        margin = candidates.margin(length) * (length if candidates.similarity == "cosine" else 1.0)
-        cut_off = len(eligible) == proposed.shape[1] < len(candidates) and (
-            ordered[place, -1] >= ordered[place, min(k, proposed.shape[1]) - 1] - 2 * margin
-        )
-        if cut_off:
-            hit = exact_search(candidates, query, k, excluded[place])
-            best, score = hit.numbers, hit.scores
-        else:
-            best, score = candidates.best(query, eligible, k)
-        hits.append(best)
-        found.append(score)
-    return hits, found
+def _unit(vectors: Matrix) -> Matrix:
+    """Return vectors of length 1, those of length 0 as they are."""
+    unit = np.empty_like(vectors)
+    step = max(1, RANKED_VALUES // max(1, vectors.shape[1]))
+    for first in range(0, len(vectors), step):
+        wide = vectors[first : first + step].astype(np.float64)
+        norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
+        unit[first : first + step] = np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
+    return unit
 
 
 def _bar(blocks: range, progress: bool) -> Any:

@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mfrec.commands.demo:demo", "Fit MovieLens 100K, or the built-in sample, and show the four directions."),
     "download": ("mfrec.commands.download:download", "Fetch a MovieLens release, checked and whole."),
     "fit": ("mfrec.commands.fit:fit", "Fit a model on a MovieLens release or on your own table."),
+    "evaluate": ("mfrec.commands.evaluate:evaluate", "Measure all four directions on a held-out part."),
+    "tune": ("mfrec.commands.tune:tune", "Search for the best parameters, and fit with them."),
     "recommend": ("mfrec.commands.recommend:recommend", "Ask a saved model in one of the four directions."),
     "export": ("mfrec.commands.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
     "verify": ("mfrec.commands.verify:verify", "Check a model folder to the last value."),

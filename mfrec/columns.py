@@ -62,6 +62,8 @@ def _check_id_type(distinct: NDArray[Any], name: str, side: Side) -> None:
             f"convert it with astype('int64') or astype(str)"
         )
     kinds = sorted({type(v).__name__ for v in distinct})
+    if kinds == ["int"] and max(abs(v) for v in distinct) >= 2**63:
+        raise DataError(f"{side} column {name!r} has integers above 2**63 - 1: pass them as strings")
     if kinds != ["str"]:
         raise DataError(
             f"{side} column {name!r} holds values of type {', '.join(kinds)}: ids must be all integers "
@@ -74,7 +76,9 @@ def weight_column(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] 
     if name is None:
         return None
     values = _numeric(frame[name], f"weight column {name!r}")
-    bad = np.flatnonzero(~(values > 0) | ~np.isfinite(values))
+    with np.errstate(over="ignore"):
+        held = values.astype(np.float32)
+    bad = np.flatnonzero(~(held > 0) | ~np.isfinite(held))
     if len(bad):
         raise DataError(
             f"weight column {name!r} has {len(bad)} values that are not finite numbers above 0 "

@@ -64,9 +64,15 @@ def _confidence(
 def _weights(numbers: NDArray[np.int64], weights: ArrayLike | None) -> NDArray[np.float64]:
     if not len(numbers):
         raise DataError("cannot fold in an empty history: give at least one id")
-    if weights is None:
-        return np.ones(len(numbers))
-    values = np.asarray(weights, np.float64)
+    return np.ones(len(numbers)) if weights is None else check_weights(numbers, weights)
+
+
+def check_weights(numbers: NDArray[np.int64], weights: ArrayLike) -> NDArray[np.float64]:
+    """Return weights as float64; DataError unless there is one finite number above 0 for each id."""
+    try:
+        values = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"weights must be numbers, got {weights!r}") from None
     if values.shape != numbers.shape:
         raise DataError(f"{values.size} weights for {len(numbers)} ids: give one each")
     if not (np.isfinite(values) & (values > 0)).all():

@@ -49,6 +49,8 @@ class IdMap:
             unique = sorted({str(i) for i in given})
             values: NDArray[np.int64] | PackedStrings = PackedStrings.pack(unique)
         elif all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in given):
+            if not all(-(2**63) <= int(i) < 2**63 for i in given):
+                raise DataError(f"{side} ids must be within 64 bits: pass larger integers as strings")
             values = np.unique(np.array(given, np.int64))
         else:
             kinds = sorted({type(i).__name__ for i in given})
@@ -158,7 +160,7 @@ class IdMap:
             wanted = operator.index(key)  # type: ignore[arg-type]  # anything may be asked for
         except TypeError:
             raise self._wrong_type(key) from None
-        place = int(np.searchsorted(self.values, wanted)) if abs(wanted) < 2**63 else len(self)
+        place = int(np.searchsorted(self.values, wanted)) if -(2**63) <= wanted < 2**63 else len(self)
         return place if place < len(self) and int(self.values[place]) == wanted else -1
 
     def _wrong_type(self, key: object) -> UnknownIdError:

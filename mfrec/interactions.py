@@ -115,8 +115,8 @@ class Interactions:
         """
         from mfrec.tables import read_table
 
+        ids = [names.setdefault(side, side) for side in SIDES]
         wanted = [n for n in names.values() if isinstance(n, str)]
-        ids = [n for n in (names.get("user"), names.get("item")) if isinstance(n, str)]
         return cls.from_frame(read_table(Path(path), wanted, ids), **names)
 
     def __len__(self) -> int:

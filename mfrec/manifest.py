@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ FORMAT = "mfrec"
 VERSION = 1
 
 Manifest = dict[str, Any]
+Identity = tuple[int, int, int]
 
 _BLANK = "0" * 64
+_SEAL = re.compile("[0-9a-f]{64}")
 _REQUIRED: dict[str, type] = {
     "counts": dict,
     "solver": dict,
@@ -36,7 +39,10 @@ def write(folder: Path, content: Manifest) -> None:
         **content,
         "files": dict(zip(names, entries, strict=True)),
     }
-    text = json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        text = json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"the model's info is not JSON: {error}") from None
     seal = hashlib.sha256(text.encode()).hexdigest()
     (folder / NAME).write_bytes(text.replace(_BLANK, seal, 1).encode())
 
@@ -52,7 +58,7 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
     raw = _read_bytes(folder)
     try:
         content = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ArtifactError(f"{folder / NAME} is corrupted: it is not valid JSON; save the model again") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ArtifactError(f"{folder / NAME} does not belong to a model folder of mfrec")
@@ -62,7 +68,7 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
             f"install the mfrec that wrote it, or fit again"
         )
     seal = content.get("sha256")
-    if not isinstance(seal, str) or hashlib.sha256(raw.replace(seal.encode(), _BLANK.encode(), 1)).hexdigest() != seal:
+    if not isinstance(seal, str) or not _SEAL.fullmatch(seal) or _unsealed(raw, seal) != seal:
         raise ArtifactError(f"{folder / NAME} is corrupted: its sha256 does not match; save the model again")
     for key, kind in _REQUIRED.items():
         if not isinstance(content.get(key), kind):
@@ -70,15 +76,32 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
     return content, raw
 
 
-def check_files(folder: Path, content: Manifest, optional: set[str]) -> set[str]:
-    """Check the size and sha256 of every file; return the names of the optional ones that are missing.
+def which(folder: Path) -> Identity | None:
+    """Return what tells this folder's manifest from another that takes its place; None where there is none."""
+    try:
+        return identity(folder / NAME)
+    except OSError:
+        return None
+
+
+def belongs(folder: Path) -> bool:
+    """Whether a folder's manifest says that it is one of ours, whole or not."""
+    try:
+        content = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def check_files(folder: Path, content: Manifest, optional: set[str]) -> dict[str, Identity]:
+    """Check the size and sha256 of every file; return which file each name was, without missing optional ones.
 
     Raises
     ------
     ArtifactError
         For the first file that is missing, of another size, or of other content.
     """
-    missing = set()
+    present = {}
     for name, entry in content["files"].items():
         path = folder / name
         if "/" in name or "\\" in name or name in ("", ".", ".."):
@@ -86,13 +109,13 @@ def check_files(folder: Path, content: Manifest, optional: set[str]) -> set[str]
         if not path.is_file():
             if name not in optional:
                 raise ArtifactError(f"{path} is missing: copy the whole folder again, or save the model again")
-            missing.add(name)
-        elif path.stat().st_size != entry["size"]:
+            continue
+        present[name] = identity(path)
+        if path.stat().st_size != entry["size"]:
             raise ArtifactError(
                 f"{path} is corrupted: it has {path.stat().st_size} bytes, expected {entry['size']}; "
                 f"copy the folder again, or save the model again"
             )
-    present = [name for name in content["files"] if name not in missing]
     with ThreadPoolExecutor() as pool:
         for name, found in zip(present, pool.map(lambda n: _sha256(folder / n), present), strict=True):
             if found != content["files"][name]["sha256"]:
@@ -100,7 +123,24 @@ def check_files(folder: Path, content: Manifest, optional: set[str]) -> set[str]
                     f"{folder / name} is corrupted: its sha256 is {found[:12]}..., expected "
                     f"{content['files'][name]['sha256'][:12]}...; copy the folder again, or save the model again"
                 )
-    return missing
+    return present
+
+
+def identity(path: Path) -> Identity:
+    """Return what tells this file from another that takes its name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _unsealed(raw: bytes, seal: str) -> str:
+    return hashlib.sha256(raw.replace(seal.encode(), _BLANK.encode(), 1)).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers into Python's."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{value!r} ({type(value).__name__})")
 
 
 def _describe(path: Path) -> dict[str, Any]:

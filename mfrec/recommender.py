@@ -169,7 +169,10 @@ class Recommender:
             When a vector has the wrong size or is not finite.
         """
         row = row_of(direction)
-        queries = np.atleast_2d(np.asarray(vectors, np.float32))
+        try:
+            queries = np.atleast_2d(np.asarray(vectors, np.float32))
+        except (TypeError, ValueError):
+            raise DataError("vectors must be numbers, in rows of the same length") from None
         if queries.ndim != 2 or queries.shape[1] != self.factors.size:
             raise DataError(f"vectors have shape {np.shape(vectors)}: the model's have {self.factors.size} factors")
         if not np.isfinite(queries).all():
@@ -199,9 +202,7 @@ class Recommender:
         numbers = self.ids[other(side)].numbers(ids)
         distinct, place = np.unique(numbers, return_inverse=True)
         if weights is not None:
-            given = np.asarray(weights, np.float64)
-            if given.shape != numbers.shape:
-                raise DataError(f"{given.size} weights for {len(numbers)} ids: give one each")
+            given = closed_form.check_weights(numbers, weights)
             weights = np.bincount(place, given, minlength=len(distinct))
         return closed_form.fold_in(self.factors, side, distinct, weights)
 

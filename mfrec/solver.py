@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mfrec.directions import Pair, Side
+from mfrec.directions import SIDES, Pair, Side
 
 Values = NDArray[np.float64]
+
+_PAIRS = ("exponents", "scales", "mean_degree")
+_NUMBERS = ("regularization", "alpha", "threshold", "mean")
 
 # what a weight (a rating, a count) becomes before anything else
 TRANSFORMS: dict[str, Callable[[Values, float], Values]] = {
@@ -75,5 +78,8 @@ class Solver:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Solver":
         """Restore from `to_json`."""
-        pairs = {name: Pair(**values[name]) for name in ("exponents", "scales", "mean_degree")}
-        return cls(**{**values, **pairs})
+        pairs: dict[str, Any] = {name: Pair(*(float(values[name][side]) for side in SIDES)) for name in _PAIRS}
+        numbers: dict[str, Any] = {name: float(values[name]) for name in _NUMBERS}
+        if values["transform"] not in TRANSFORMS:
+            raise ValueError(f"unknown transform {values['transform']!r}")
+        return cls(transform=values["transform"], **numbers, **pairs)

@@ -1,6 +1,8 @@
 """Tables from files: CSV and TSV, plain or compressed, and Parquet."""
 
+from lzma import LZMAError
 from pathlib import Path
+from tarfile import TarError
 from typing import Any
 from zipfile import BadZipFile
 from zlib import error as ZlibError  # noqa: N812
@@ -46,7 +48,7 @@ def _read_csv(path: Path, ids: list[str]) -> pd.DataFrame:
         raise DataError(f"{path} is empty") from None
     except pd.errors.ParserError as error:
         raise DataError(f"{path} is not a readable CSV file: {str(error).strip()}") from None
-    except (UnicodeDecodeError, BadZipFile, EOFError, ZlibError, OSError, ValueError) as error:
+    except (UnicodeDecodeError, BadZipFile, TarError, EOFError, ZlibError, LZMAError, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as CSV: {_first_line(error)}") from None
 
 

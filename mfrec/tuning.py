@@ -8,10 +8,13 @@ finished trial is one line of a log, from which a search goes on where it was st
 import json
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mfrec.als import ALSParams, StopFit, fit_als
 from mfrec.errors import DataError, MfrecError, ParameterError
@@ -36,17 +39,22 @@ FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
 # after so many iterations a trial is compared with the others at that point
 RUNG = 3
-WARM_UP = 12
+WARM_UP = 10
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One fit on the training part and its score on the validation part; ``stopped`` ones were given up."""
+    """One fit on the training part and its score on the validation part.
+
+    ``early`` is the score after the first iterations, where it was looked at; ``stopped`` trials were given up
+    there, and their score is that one.
+    """
 
     params: ALSParams
     score: float
     seconds: float
     stopped: bool = False
+    early: float | None = None
 
 
 @dataclass(frozen=True)
@@ -151,24 +159,54 @@ class _Search:
         switched_off: dict[str, Any] = dict.fromkeys(EXTENSIONS, 0.0)
         self.base = replace(base, **switched_off) if plain else base
         self.optuna = _optuna()
-        sampler = self.optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM_UP, multivariate=True)
-        self.study = self.optuna.create_study(direction="maximize", sampler=sampler)
+        self.seed = seed
+        self.study = self.optuna.create_study(direction="maximize", sampler=self._sampler(0))
         most = max(FACTORS[0], min(train.shape) // 2)
         self.factors = [f for f in FACTORS if f <= most] or [FACTORS[0]]
         self.rungs: list[float] = []
 
+    def _sampler(self, number: int) -> Any:
+        """Return a sampler for one trial: what it draws follows from the seed and the trials before it.
+
+        So a search that is resumed goes on just as it would have gone on, and repeats nothing.
+        """
+        with warnings.catch_warnings():
+            # multivariate sampling is called experimental, and has been since 2020
+            warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
+            return self.optuna.samplers.TPESampler(
+                seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
+            )
+
     def replay(self, path: Path | None) -> list[Trial]:
-        """Tell the study what a log says was tried, and return it; a fresh study starts with the defaults."""
+        """Tell the study what a log says was tried, and return it."""
         done = list(_read(path, self.metric)) if path is not None and path.exists() else []
         for trial in done:
             self._tell(trial)
-        if not done:
-            self.study.enqueue_trial(self._values(self.base))
+            if trial.early is not None:
+                self.rungs.append(trial.early)
+        for values in self._starts()[len(done) :]:
+            self.study.enqueue_trial(values)
         return done
+
+    def _starts(self) -> list[dict[str, Any]]:
+        """Return where a search starts: the base, then points around it, which beat points from anywhere."""
+        rng = np.random.default_rng(self.seed)
+        starts = [self._values(self.base)]
+        for _ in range(WARM_UP - 1):
+            values: dict[str, Any] = {
+                "factors": int(np.clip(starts[0]["factors"] + rng.integers(-1, 3), 0, len(self.factors) - 1))
+            }
+            for name, (kind, low, high) in self.space.items():
+                start, step = starts[0][name], rng.standard_normal()
+                moved = start * np.exp(step / 2) if kind == "log" else start + step * (high - low) / 6
+                values[name] = (int if kind == "int" else float)(np.clip(moved, low, high))
+            starts.append(values)
+        return starts
 
     def run(self, done: list[Trial]) -> Iterator[Trial]:
         """Make trials for ever."""
         while True:
+            self.study.sampler = self._sampler(len(done))
             asked = self.study.ask()
             params = replace(self.base, factors=self._factors(asked), **self._draw(asked))
             trial = self._try(params, len(done))
@@ -178,23 +216,25 @@ class _Search:
 
     def _try(self, params: ALSParams, count: int) -> Trial:
         started = time.perf_counter()
+        early: float | None = None
 
         def look(iteration: int, factors: Factors) -> None:
+            nonlocal early
             if iteration + 1 != RUNG or params.iterations <= RUNG:
                 return
-            score = self._score(factors)
-            self.rungs.append(score)
-            if count >= WARM_UP and score < sorted(self.rungs)[len(self.rungs) // 3]:
-                raise StopFit(score)
+            early = self._score(factors)
+            self.rungs.append(early)
+            if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
+                raise StopFit
 
         try:
             score, stopped = self._score(fit_als(self.train, params, callback=look)), False
-        except StopFit as given_up:
-            score, stopped = float(given_up.args[0]), True
+        except StopFit:
+            score, stopped = early or 0.0, True
         except DataError:
             # a fit that diverges is a bad trial, not the end of the search
             score, stopped = 0.0, True
-        return Trial(params, score, time.perf_counter() - started, stopped)
+        return Trial(params, score, time.perf_counter() - started, stopped, early)
 
     def _score(self, factors: Factors) -> float:
         return float(measure(factors, self.train, self.held_out, k=self.k)[self.metric])
@@ -265,6 +305,10 @@ def read_params(path: Path) -> dict[str, Any]:
     known = set(ALSParams.__dataclass_fields__)
     if not isinstance(values, dict) or not set(values) <= known:
         raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
+    try:
+        ALSParams(**values)
+    except (MfrecError, TypeError) as error:
+        raise DataError(f"{path} is not a parameter file: {error}") from None
     return values
 
 

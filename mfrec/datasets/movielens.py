@@ -5,7 +5,10 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from mfrec.datasets.parse import LAYOUTS, Release, Root, detect, open_source, read_movies, read_ratings
+from mfrec.datasets.users import read_users
 from mfrec.errors import DataError
 from mfrec.interactions import Interactions
 
@@ -90,6 +93,36 @@ def load_movielens(name: str | os.PathLike[str], data_home: str | os.PathLike[st
     return Interactions.from_frame(
         ratings, user="user_id", item="item_id", weight="rating", time="timestamp", item_labels=titles
     )
+
+
+def load_items(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """Load what a release tells about its movies: ``item_id``, ``title`` and ``genres`` (joined by ``|``).
+
+    Raises
+    ------
+    DataError
+        As `load_movielens` does.
+    """
+    path, known = _locate(name, data_home)
+    with open_source(path) as opened:
+        root, layout = detect(opened)
+        return read_movies(root, known if known and known.layout == layout else _describe(path.stem, root, layout))
+
+
+def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """Load what a release tells about its users: ``user_id``, ``age``, ``gender`` and ``occupation``.
+
+    ml-100k and ml-1m tell it. ``age`` is a decade such as ``"20s"``, ``occupation`` a word or, in ml-1m, a code.
+
+    Raises
+    ------
+    DataError
+        Where the release tells nothing, or naming the first line that cannot be read.
+    """
+    path, _ = _locate(name, data_home)
+    with open_source(path) as opened:
+        root, _ = detect(opened)
+        return read_users(root)
 
 
 def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> tuple[Path, Release | None]:

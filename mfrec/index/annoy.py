@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mfrec.directions import Similarity
 from mfrec.errors import BackendError
 from mfrec.factors import Vector
-from mfrec.index.base import NOTHING, RANDOM_READ, Candidates, Numbers, Settings, exact_search
+from mfrec.index.base import NOTHING, RANDOM_READ, Candidates, Numbers, Settings, exact_search, length_of
 from mfrec.index.ranged import Effort, Floor, Probe, effort_for
 
 METRICS: dict[Similarity, Literal["dot", "angular"]] = {"dot": "dot", "cosine": "angular"}
@@ -68,8 +68,8 @@ class Trees:
     def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
         """Propose what the trees find."""
         count = min(k + extra + SLACK, len(self.numbers))
-        inspect = max(effort_for(self.search_k, k), count)
-        places = self.forest.get_nns_by_vector(query.tolist(), count, inspect)
+        inspect = max(effort_for(self.search_k, k + extra), count)
+        places = self.forest.get_nns_by_vector(_for_annoy(query, self.grown.metric).tolist(), count, inspect)
         return Probe(self.numbers[np.array(places, np.int64)], False, inspect * self.size * RANDOM_READ)
 
     def settings(self) -> Settings:
@@ -90,7 +90,7 @@ def grow(candidates: Candidates, numbers: Numbers, settings: TreeSettings) -> An
     forest = AnnoyIndex(candidates.vectors.shape[1], settings.metric)
     forest.set_seed(settings.seed)
     for place, number in enumerate(numbers.tolist()):
-        forest.add_item(place, candidates.vectors[number].tolist())
+        forest.add_item(place, _for_annoy(candidates.vectors[number], settings.metric).tolist())
     forest.build(settings.trees, n_jobs=1)
     return forest
 
@@ -124,12 +124,15 @@ def restore(candidates: Candidates, settings: Settings, numbers: Numbers, path: 
     else:
         forest = AnnoyIndex(size, grown.metric)
         forest.load(str(path))
-        held, expected = (forest.get_n_items(), forest.get_n_trees()), (len(numbers), grown.trees)
-        if held != expected:
-            raise BackendError(
-                f"{path.name} holds {held[0]} items in {held[1]} trees, expected {expected[0]} in {expected[1]}"
-            )
+        if forest.get_n_items() != len(numbers):
+            raise BackendError(f"{path.name} holds {forest.get_n_items()} items, expected {len(numbers)}")
     return Trees(grown, tuple((k, n) for k, n in settings["search_k"]), numbers, size, forest)
+
+
+def _for_annoy(vector: Vector, metric: str) -> Vector:
+    """Return unit vectors for angles: Annoy's own products of very short ones vanish in float32."""
+    length = length_of(vector) if metric == "angular" else 0.0
+    return vector / np.float32(length) if length > 0 else vector
 
 
 @cache

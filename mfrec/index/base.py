@@ -26,6 +26,8 @@ RANDOM_READ = 5.0
 STEP = 12_000.0
 # with more numbers than so many times k, float32 sorts most of them out first
 _MANY = 4
+# squares outside of this range may have lost digits in float32
+_TINY, _HUGE = 1e-30, 1e30
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,10 @@ def lengths(vectors: NDArray[np.float32]) -> Scores:
 
 
 def length_of(query: Vector) -> float:
-    """Return the Euclidean length of one vector, in float32 accuracy: the quick form of `lengths`."""
-    return math.sqrt(float(query @ query))
+    """Return the Euclidean length of one vector: the quick form of `lengths`."""
+    square = float(query @ query)
+    # float32 loses what is very short or very long
+    return math.sqrt(square) if _TINY < square < _HUGE else float(lengths(query))
 
 
 def _divide(scores: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:

@@ -48,7 +48,7 @@ class Cells:
 
     def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe | None:
         """Propose the best of the nearest cells."""
-        wanted = effort_for(self.probes, k)
+        wanted = effort_for(self.probes, k + extra)
         if wanted >= len(self.centres):
             return None
         near = np.argpartition(self.centres @ query, -wanted)[-wanted:]

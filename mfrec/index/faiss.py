@@ -38,7 +38,7 @@ class Lists:
     def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
         """Propose what faiss finds."""
         faiss = _faiss()
-        probes = min(effort_for(self.probes, k), self.searcher.nlist)
+        probes = min(effort_for(self.probes, k + extra), self.searcher.nlist)
         params = faiss.SearchParametersIVF(nprobe=probes)
         count = min(k + extra + SLACK, self.searcher.ntotal)
         found: Numbers = self.searcher.search(query[None], count, params=params)[1][0]

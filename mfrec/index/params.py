@@ -43,9 +43,10 @@ class IndexParams:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**31:
                 raise ParameterError(f"{name} must be an integer from {low} to {2**31 - 1}, got {value!r}")
-        if not 0 < self.target_recall <= 1:
+        if not isinstance(self.target_recall, int | float) or not 0 < self.target_recall <= 1:
             raise ParameterError(f"target_recall must be above 0 and at most 1, got {self.target_recall!r}")
-        if not self.at_k or any(not isinstance(k, int) or k < 1 for k in self.at_k):
-            raise ParameterError(f"at_k must be integers above 0, got {self.at_k!r}")
+        ks = self.at_k
+        if not isinstance(ks, tuple) or not ks or any(not isinstance(k, int) or k is True or k < 1 for k in ks):
+            raise ParameterError(f"at_k must be a tuple of integers above 0, got {ks!r}")
         if self.tail not in TAILS:
             raise ParameterError(f"unknown tail {self.tail!r}: choose one of {', '.join(TAILS)}")

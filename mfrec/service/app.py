@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-import mfrec
 from mfrec.directions import DIRECTIONS
 from mfrec.errors import MfrecError
 from mfrec.service import pages, routes, schemas
@@ -44,7 +44,7 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
     counters = Counters(settings.metrics)
     app = FastAPI(
         title="mfrec",
-        version=mfrec.__version__,
+        version=version("mfrec"),
         description=_ABOUT,
         docs_url=None,
         redoc_url=None,

@@ -1,0 +1,109 @@
+"""``mfrec tune``: from a table to the parameters that suit it, and a model fitted with them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mfrec.als import ALSParams
+from mfrec.commands.options import als_params, parameter_options, params_option, read_source, source_options
+from mfrec.commands.output import print_json, table
+from mfrec.errors import ParameterError
+from mfrec.index import IndexParams
+from mfrec.interactions import Interactions
+from mfrec.pipeline import fit as fit_model
+from mfrec.tuning import SPACE, Trial, Tuned, write_params
+from mfrec.tuning import tune as search
+
+# of ALSParams, what is given rather than searched
+GIVEN = ("transform", "threshold", "half_life", "seed", "threads")
+SHOWN = ("factors", *SPACE)
+
+
+@click.command()
+@click.argument("source")
+@click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the search.")
+@click.option("--trials", type=int, help="End after so many trials, if that is sooner.")
+@click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on the validation part.")
+@click.option("--plain", is_flag=True, help="Search plain ALS: exponents and scales stay 0.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="FILE", help="Log of trials to go on from.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("params.json"), show_default=True, help="Parameter file."
+)
+@click.option("--model", type=click.Path(path_type=Path), help="Model folder  [default: models/SOURCE-tuned]")
+@click.option("--no-fit", is_flag=True, help="Find the parameters only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@source_options
+@params_option
+@parameter_options(ALSParams, only=GIVEN)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def tune(
+    source: str,
+    out: Path,
+    model: Path | None,
+    no_fit: bool,
+    as_json: bool,
+    quiet: bool,
+    minutes: float,
+    trials: int | None,
+    metric: str,
+    plain: bool,
+    resume: Path | None,
+    **options: Any,
+) -> None:
+    """Search for the parameters of SOURCE, write them to a file, and fit a model on all data.
+
+    A random 20 % is held out to choose by. Ctrl-C ends the search and keeps the best so far; with --resume the
+    next call goes on from there. --params names the first trial and what is not searched.
+
+    \b
+    mfrec tune ml-100k --minutes 5 --resume trials.jsonl
+    mfrec fit ml-100k --params params.json
+    """
+    for path in (out, resume):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise ParameterError(f"cannot write {path}: it is a folder, or its folder does not exist")
+    base = als_params(options)
+    interactions = read_source(source, options)
+    found = search(
+        interactions,
+        metric=metric,
+        minutes=minutes,
+        trials=trials,
+        base=base,
+        plain=plain,
+        resume=resume,
+        seed=base.seed,
+        progress=not quiet,
+    )
+    write_params(out, found.best.params)
+    _show(found, as_json)
+    click.echo(f"parameters are in {out}", err=as_json)
+    if not no_fit:
+        folder = model or Path("models") / f"{Path(source).name.split('.')[0]}-tuned"
+        _fit(interactions, found.best.params, folder, quiet, as_json)
+
+
+def _fit(interactions: Interactions, params: ALSParams, folder: Path, quiet: bool, as_json: bool) -> None:
+    model = fit_model(interactions, params, IndexParams(), progress=not quiet)
+    model.save(folder)
+    click.echo(f"{model!r}, fitted on all data, saved to {folder}", err=as_json)
+
+
+def _show(found: Tuned, as_json: bool) -> None:
+    made = f"{len(found.trials)} trials, best {found.metric} {found.best.score:.4f}"
+    if found.interrupted:
+        click.echo(f"stopped by Ctrl-C; what follows is the best so far: {made}", err=True)
+    if as_json:
+        print_json({**asdict(found), "best": asdict(found.best)})
+        return
+    ranked = sorted((t for t in found.trials if not t.stopped), key=lambda t: -t.score)
+    click.echo(table([_row(place, t, found.metric) for place, t in enumerate(ranked[:10], 1)]))
+    stopped = sum(t.stopped for t in found.trials)
+    click.echo(f"{made}; {stopped} were given up early")
+
+
+def _row(place: int, trial: Trial, metric: str) -> dict[str, str]:
+    values = {name: f"{getattr(trial.params, name):.3g}" for name in SHOWN}
+    return {"#": str(place), metric: f"{trial.score:.4f}", **values, "seconds": f"{trial.seconds:.1f}"}

@@ -1,0 +1,160 @@
+"""The command line: answers on stdout, one line on stderr and exit code 2 for a user's mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mfrec
+from mfrec.commands.resolve import fold, resolve
+from mfrec.errors import UnknownIdError
+
+MFREC = [sys.executable, "-c", "from mfrec.cli import main; main()"]
+
+
+def run(*args: object, cwd: Path | None = None, **env: str) -> "subprocess.CompletedProcess[str]":
+    command = [*MFREC, *map(str, args)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **env}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+
+
+def fails(*args: object, cwd: Path | None = None, **env: str) -> str:
+    """Run a command that must fail as a user's mistake does, and return its one line."""
+    done = run(*args, cwd=cwd, **env)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mfrec: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sample was fitted, with a table of plays."""
+    home = tmp_path_factory.mktemp("cli")
+    done = run("fit", "sample", "--quiet", cwd=home)
+    assert done.returncode == 0, done.stderr
+    rng = np.random.default_rng(0)
+    plays = {"who": rng.integers(1, 30, 500), "what": rng.choice(list("abcdefghij"), 500), "n": rng.integers(1, 9, 500)}
+    pd.DataFrame(plays).to_csv(home / "plays.csv", index=False)
+    return home
+
+
+def test_fit_says_what_it_did(home: Path) -> None:
+    done = run("fit", "plays.csv", "--user-col", "who", "--item-col", "what", "--weight-col", "n", "--factors", 4,
+               "--seed", 7, cwd=home)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "recall@10" in done.stdout
+    assert "next: mfrec recommend models/plays user2item 1" in done.stdout
+    assert "als" in done.stderr
+    assert "were summed" in done.stderr
+    model = mfrec.load(home / "models" / "plays")
+    assert (model.factors.size, model.ids.item.kind, model.info["als"]["seed"]) == (4, "str", 7)
+
+
+def test_recommend_prints_a_table_or_json(home: Path) -> None:
+    table = run("recommend", "models/sample", "user2item", 42, "-k", 3, cwd=home)
+    assert table.returncode == 0
+    assert "user2item: what should this user see? (user 42" in table.stdout
+    answer = json.loads(run("recommend", "models/sample", "user2item", 42, "-k", 3, "--json", cwd=home).stdout)
+    expected = mfrec.load(home / "models" / "sample").user2item(42, k=3)
+    assert [hit["id"] for hit in answer["results"]] == expected.ids
+    assert [hit["label"] for hit in answer["results"]] == expected.labels
+    assert all(str(key) in table.stdout for key in expected.ids)
+
+
+def test_recommend_takes_titles_several_ids_and_lists(home: Path) -> None:
+    model = mfrec.load(home / "models" / "sample")
+    assert model.labels.item is not None
+    title = model.labels.item[0]
+    done = run("recommend", "models/sample", "item2item", title.upper(), 2, "--deny", 3, "--json", cwd=home)
+    answers = json.loads(done.stdout)
+    assert [answer["item"] for answer in answers] == [1, 2]
+    assert all(hit["id"] != 3 for answer in answers for hit in answer["results"])
+    done = run("recommend", "models/sample", "user2item", 1, "--allow", 5, "--include-seen", "--json", cwd=home)
+    assert [hit["id"] for hit in json.loads(done.stdout)["results"]] == [5]
+
+
+def test_a_near_miss_suggests(home: Path) -> None:
+    model = mfrec.load(home / "models" / "sample")
+    assert model.labels.item is not None
+    title = model.labels.item[7]
+    assert title in fails("recommend", "models/sample", "item2item", title.replace(" ", "  x"), cwd=home)
+    with pytest.raises(UnknownIdError, match="no item has the id or title"):
+        resolve(model, "item", "zzzzzzzzzzzzzzzz")
+    assert fold("  Amélie ") == "amelie"
+
+
+def test_verify_and_doctor(home: Path) -> None:
+    done = run("verify", "models/sample", cwd=home)
+    assert "is whole" in done.stdout
+    assert json.loads(run("verify", "models/sample", "--json", cwd=home).stdout)["format"] == "mfrec"
+    doctor = run("doctor", cwd=home)
+    assert doctor.returncode == 0, doctor.stdout
+    assert "annoy finds the neighbours of a known case" in doctor.stdout
+
+
+def test_the_demo_runs_on_the_sample_where_nothing_can_be_had(tmp_path: Path) -> None:
+    """Without network the download fails at once; what happens then is said plainly."""
+    env = {"MFREC_DATA_HOME": str(tmp_path / "empty"), "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    done = run("demo", cwd=tmp_path, **env)
+    assert done.returncode == 0, done.stderr
+    assert "running on the built-in sample instead" in done.stderr
+    for direction in mfrec.DIRECTIONS:
+        assert f"{direction}: " in done.stdout
+    assert "wrote models/sample" in done.stdout
+    assert not list((tmp_path / "empty").glob("*"))
+
+
+def test_mistakes_are_one_line(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "junk.csv").write_bytes(bytes(range(256)))
+    cases: list[tuple[tuple[object, ...], str]] = [
+        (("recommend", "models/sample", "user2item", 999999), "999999"),
+        (("recommend", "models/sample", "user2item", "x"), "no user has the id or title 'x'"),
+        (("recommend", "models/sample", "user2film", 1), "user2film"),
+        (("recommend", "models/sample", "user2item", 1, "-k", 0), "k must be an integer above 0"),
+        (("recommend", "models/nothing", "user2item", 1), "no such model folder"),
+        (("recommend", tmp_path, "user2item", 1), "is not a model folder of mfrec"),
+        (("verify", "plays.csv"), "is a file, not a model folder"),
+        (("fit", tmp_path / "junk.csv"), "CSV"),
+        (("fit", "plays.csv"), "has no column 'user', 'item': it has 'who', 'what', 'n'"),
+        (("fit", "missing.csv"), "no such file: missing.csv"),
+        (("fit", "sample", "--factors", -1), "factors must be an integer of at least 1, got -1"),
+        (("fit", "sample", "--index", "magic"), "magic"),
+        (("fit", "sample", "--out", "plays.csv", "--quiet"), "exists and is not a model folder"),
+        (("download", "ml-7m"), "ml-7m"),
+        (("nonsense",), "No such command 'nonsense'"),
+        (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv or .parquet"),
+    ]
+    for args, message in cases:
+        line = fails(*args, cwd=home) if args[0] != "fit" or "--out" not in args else last_line(*args, cwd=home)
+        assert message in line, (args, line)
+
+
+def last_line(*args: object, cwd: Path) -> str:
+    """A mistake that only shows after the fit: what was printed before it stays."""
+    done = run(*args, cwd=cwd)
+    assert done.returncode == 2
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_no_command_imports_what_it_does_not_need() -> None:
+    """Recommending is a serving command: nothing that trains may be imported by it."""
+    code = "import sys; from mfrec.cli import cli; import mfrec.commands.recommend, mfrec.commands.verify\n"
+    code += "print([n for n in ('pandas', 'scipy', 'sklearn', 'implicit') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_reader_that_leaves_early_is_no_error(home: Path) -> None:
+    command = (
+        f'{sys.executable} -c "from mfrec.cli import main; main()" export models/sample user2item --help | head -1'
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=home, check=False)
+    assert done.stderr == ""

@@ -1,0 +1,164 @@
+"""How interactions become confidences, and that folding in treats a new user as the fit treated its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from mfrec.als import ALSParams, fit_als
+from mfrec.confidence import weigh
+from mfrec.directions import SIDES, Side, other
+from mfrec.errors import DataError, ParameterError
+from mfrec.factors import Factors
+from mfrec.fold_in import fold_in
+from mfrec.interactions import Interactions
+from tests.conftest import random_interactions
+
+DAY = 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def rated() -> Interactions:
+    """Ratings from 1 to 5 at times spread over a year."""
+    frame = random_interactions(80, 50).to_frame()
+    rng = np.random.default_rng(1)
+    frame = frame.assign(weight=rng.integers(1, 6, len(frame)), time=rng.integers(0, 365 * DAY, len(frame)))
+    return Interactions.from_frame(frame, weight="weight", time="time")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        ALSParams(),
+        ALSParams(transform="binary"),
+        ALSParams(transform="log", user_exponent=0, item_exponent=0),
+        ALSParams(transform="value", user_exponent=1.0),
+        ALSParams(transform="value", user_exponent=0, item_exponent=0, half_life=30.0),
+        ALSParams(transform="binary", threshold=4, item_exponent=-0.5),
+    ],
+)
+def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None:
+    confidences, _ = weigh(rated, params)
+    assert confidences.data.mean() == pytest.approx(1.0, rel=1e-5)
+    assert (confidences.data > 0).all()
+    assert confidences.dtype == np.float32
+
+
+def test_weights_as_they_are_keep_their_unit(rated: Interactions) -> None:
+    confidences, solver = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
+    np.testing.assert_array_equal(confidences.data, rated.weights)
+    assert solver.mean == 1.0
+
+
+def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
+    params = ALSParams(user_exponent=0.7, item_exponent=0.3, transform="log")
+    confidences, _ = weigh(rated, params)
+    dense = rated.matrix.toarray().astype(float)
+    expected = np.zeros_like(dense)
+    for u in range(dense.shape[0]):
+        for i in range(dense.shape[1]):
+            if dense[u, i]:
+                n_user, n_item = np.count_nonzero(dense[u]), np.count_nonzero(dense[:, i])
+                expected[u, i] = np.log(1 + dense[u, i]) * n_user**-0.7 * n_item**-0.3
+    expected /= expected[dense > 0].mean()
+    np.testing.assert_allclose(confidences.toarray(), expected, rtol=1e-5)
+
+
+def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> None:
+    confidences, solver = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
+    kept = rated.take(rated.weights >= 4)
+    assert confidences.nnz == len(kept)
+    # degrees count what is kept
+    expected = np.repeat(kept.degree.user, kept.degree.user) ** -0.5 * kept.degree.item[kept.items] ** -0.25
+    np.testing.assert_allclose(confidences.data, expected / expected.mean(), rtol=1e-5)
+    assert solver.mean_degree.user == pytest.approx(len(kept) / 80)
+
+
+def test_a_threshold_above_everything(rated: Interactions) -> None:
+    with pytest.raises(DataError, match="nothing to learn from with threshold 6"):
+        weigh(rated, ALSParams(transform="binary", threshold=6))
+
+
+def test_after_a_half_life_an_interaction_counts_half() -> None:
+    frame = pd.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "time": [0, 10 * DAY, 20 * DAY]})
+    params = ALSParams(transform="value", half_life=10.0)
+    confidences, _ = weigh(Interactions.from_frame(frame, time="time"), params)
+    np.testing.assert_allclose(confidences.data / confidences.data[2], [0.25, 0.5, 1.0], rtol=1e-6)
+
+
+def test_what_is_very_old_stays_an_interaction() -> None:
+    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "time": [0, 100_000 * DAY]})
+    confidences, _ = weigh(Interactions.from_frame(frame, time="time"), ALSParams(half_life=1.0))
+    assert confidences.nnz == 2
+    assert (confidences.data > 0).all()
+
+
+def test_a_half_life_needs_times(interactions: Interactions) -> None:
+    with pytest.raises(ParameterError, match="half_life needs times"):
+        weigh(interactions, ALSParams(half_life=30))
+
+
+# exponents and scales on both sides, few factors, and enough iterations to stand still
+PARAMS = ALSParams(
+    factors=4,
+    regularization=5.0,
+    alpha=3.0,
+    iterations=100,
+    user_exponent=0.6,
+    item_exponent=0.4,
+    user_scale=0.1,
+    item_scale=0.25,
+    transform="log",
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def fitted(rated: Interactions) -> Factors:
+    """A fit that has converged."""
+    return fit_als(rated, PARAMS)
+
+
+def direct(rated: Interactions, factors: Factors, side: Side, number: int) -> NDArray[np.float64]:
+    """Solve for one row in float64, from nothing but the data, the parameters and the other side's vectors."""
+    across = other(side)
+    exponents = {"user": PARAMS.user_exponent, "item": PARAMS.item_exponent}
+    scales = {"user": PARAMS.user_scale, "item": PARAMS.item_scale}
+    dense = rated.matrix.toarray().astype(float)
+    degree = {"user": (dense > 0).sum(1), "item": (dense > 0).sum(0)}
+    weights = np.log1p(dense)
+    weights *= degree["user"][:, None] ** -exponents["user"] * degree["item"][None, :] ** -exponents["item"]
+    weights /= weights[dense > 0].mean()
+    row = PARAMS.alpha * (weights[number] if side == "user" else weights[:, number])
+    scale = {s: (degree[s] / degree[s].mean()) ** scales[s] for s in SIDES}
+    matrix = factors[across].astype(float) / scale[across][:, None]
+    confidence = np.where(row > 0, row, 1.0)
+    system = matrix.T @ (confidence[:, None] * matrix) + PARAMS.regularization * np.eye(PARAMS.factors)
+    solution: NDArray[np.float64] = np.linalg.solve(system, matrix.T @ row) * scale[side][number]
+    return solution
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_folding_in_somebody_known_agrees_with_the_closed_form_and_with_the_fit(
+    rated: Interactions, fitted: Factors, side: Side
+) -> None:
+    matrix = rated.matrix if side == "user" else rated.matrix.T.tocsr()
+    errors = []
+    for number in range(len(fitted[side])):
+        row = matrix[number]
+        found = fold_in(fitted, side, row.indices.astype(np.int64), row.data)
+        expected = direct(rated, fitted, side, number)
+        np.testing.assert_allclose(found, expected, atol=1e-5 * float(np.linalg.norm(expected)))
+        errors.append(np.linalg.norm(found - fitted[side][number]) / np.linalg.norm(fitted[side][number]))
+    assert max(errors) < 1e-2
+
+
+def test_scales_multiply_what_the_fit_without_them_found(rated: Interactions) -> None:
+    plain = fit_als(rated, ALSParams(factors=4, iterations=3))
+    scaled = fit_als(rated, ALSParams(factors=4, iterations=3, item_scale=0.3, user_scale=-0.2))
+    degree = rated.degree
+    by = {"user": -0.2, "item": 0.3}
+    for side in SIDES:
+        expected = plain[side] * ((degree[side] / degree[side].mean()) ** by[side])[:, None]
+        np.testing.assert_allclose(scaled[side], expected, rtol=1e-5)
+        np.testing.assert_allclose(scaled.gram[side], plain.gram[side], rtol=1e-5)

@@ -1,0 +1,175 @@
+"""Cold start: taste told by genre, vectors that serve like any others, and items held out entirely."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mfrec
+from mfrec.content import fit_content, with_cold, with_cold_items
+from mfrec.datasets import load_items, load_users
+from mfrec.datasets.synthetic import GENRES, Sample, sample
+from mfrec.directions import SIDES, Side, other
+from mfrec.errors import DataError, ParameterError
+from mfrec.evaluation import evaluate_cold
+from mfrec.evaluation.cold import rows_of
+from mfrec.recommender import Recommender
+from tests.conftest import random_interactions, small_model
+
+PARAMS = mfrec.ALSParams(factors=12, threads=1)
+
+
+@pytest.fixture(scope="module")
+def known() -> Sample:
+    """Users of a taste, items of a genre."""
+    return sample(300, 300, 9_000, n_genres=4)
+
+
+def told(known: Sample) -> pd.DataFrame:
+    """Return what a catalogue says of every item of the sample."""
+    genres = [GENRES[g % len(GENRES)] for g in known.genre.item]
+    ids = list(known.interactions.ids.item)
+    return pd.DataFrame(
+        {"id": ids, "title": [f"A {g} film, part {i}" for i, g in zip(ids, genres, strict=True)], "genre": genres}
+    )
+
+
+@pytest.mark.parametrize("columns", [{"text": ["title"]}, {"categories": ["genre"]}])
+def test_a_new_item_goes_to_those_who_like_its_genre(known: Sample, columns: dict[str, Any]) -> None:
+    likes = known.interactions
+    model = mfrec.fit(likes, PARAMS, mfrec.IndexParams(index="exact"))
+    content = fit_content(model.factors.item, told(known), weights=likes.degree.item, **columns)
+    assert content.error < 0.8
+    new = pd.DataFrame({"genre": GENRES[:4], "title": [f"{g} returns" for g in GENRES[:4]]})
+    ids = [10_001, 10_002, 10_003, 10_004]
+    wide = with_cold_items(model, ids, content.vectors(new), dict(zip(ids, new["title"], strict=True)))
+    for genre, ranking in enumerate(wide.recommend("item2user", ids, 20)):
+        tastes = known.genre.user[wide.ids.user.numbers(ranking.ids)]
+        assert (tastes == genre).mean() > 0.9
+    for genre, ranking in enumerate(wide.recommend("item2item", ids, 20)):
+        numbers = model.ids.item.find([i for i in ranking.ids if i not in ids])
+        assert (known.genre.item[numbers] == genre).mean() > 0.9
+
+
+def test_held_out_items_are_found_by_their_genre(known: Sample) -> None:
+    report = evaluate_cold(known.interactions, told(known), key="id", text=["genre"], k=15, params=PARAMS)
+    assert report.items == 60
+    assert report.among_cold["random"] == pytest.approx(15 / 60)
+    # nobody has touched a cold item, so popularity cannot tell one from another
+    assert report.among_cold["popularity"] == report.among_cold["random"]
+    assert report.among_all["popularity"] == 0
+    assert report.among_cold["content"] > 0.7
+    assert report.among_all["content"] > 2 * report.among_all["random"]
+    assert "recall@15 of 60 items held out entirely" in str(report)
+
+
+def test_content_that_says_nothing_is_no_better_than_chance(known: Sample) -> None:
+    table = told(known).assign(genre=np.random.default_rng(0).choice(["a", "b", "c"], 300))
+    report = evaluate_cold(known.interactions, table, key="id", categories=["genre"], k=15, params=PARAMS)
+    assert report.among_cold["content"] == pytest.approx(0.25, abs=0.1)
+    assert report.error > 0.9
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("text", [False, True])
+def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
+    likes = random_interactions(40, 50, text=text)
+    model = small_model(likes, index="exact")
+    first = model.ids[side].id(0)
+    new = [f"a{first}", "zz"] if isinstance(first, str) else [first + 1, -5]
+    wide = with_cold(model, side, new, np.full((2, 8), 1e-6, np.float32), {new[0]: "new"})
+    assert len(wide.ids[side]) == len(model.ids[side]) + 2
+    assert len(wide.ids[other(side)]) == len(model.ids[other(side)])
+    for row in mfrec.DIRECTIONS.values():
+        for key in model.ids[row.query]:
+            before = model.recommend(row.name, [key], 60)[0]
+            after = wide.recommend(row.name, [key], 60, deny=new if row.target == side else None)[0]
+            assert after.ids == before.ids
+            np.testing.assert_array_equal(after.scores, before.scores)
+    linked = model.ids.item.ids(model.links.user.of(0))
+    np.testing.assert_allclose(wide.fold_in("user", linked), model.fold_in("user", linked), rtol=1e-4, atol=1e-6)
+    assert wide.links[side].of(wide.ids[side].number(new[0])).size == 0
+
+
+def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender, tmp_path: Path) -> None:
+    wide = with_cold_items(model, [100_000], model.factors.item[:1] * 2, {100_000: "brand new"})
+    wide.save(tmp_path / "wide")
+    mfrec.verify(tmp_path / "wide")
+    code = (
+        f"import mfrec, sys; m = mfrec.load({str(tmp_path / 'wide')!r}); r = m.item2user(100_000, k=5)\n"
+        "print(len(r), sorted({'sklearn', 'scipy', 'pandas', 'implicit'} & set(sys.modules)))\n"
+        "print(m.item2item(100_000, k=1).labels, m.info['cold'])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    first = model.ids.item.id(0)
+    assert out.splitlines() == ["5 []", f"['{first}'] {{'item': 1}}"]
+
+
+def test_an_item_known_without_interactions_gets_its_vector() -> None:
+    likes = random_interactions(40, 50)
+    train = likes.take(likes.items != 7)
+    model = small_model(train, index="exact")
+    assert not model.factors.item[7].any()
+    wide = with_cold_items(model, [train.ids.item.id(7)], np.ones((1, 8), np.float32))
+    assert (wide.factors.item[7] == 1).all()
+    assert len(wide.ids.item) == 50
+
+
+def test_cold_items_that_do_not_fit(model: Recommender) -> None:
+    one = np.ones((1, 8), np.float32)
+    with pytest.raises(DataError, match="has interactions: its own vector is better"):
+        with_cold_items(model, [model.ids.item.id(0)], one)
+    with pytest.raises(DataError, match=r"vectors of shape \(1, 8\) for 2 ids"):
+        with_cold_items(model, [-1, -2], one)
+    with pytest.raises(DataError, match="vectors of shape"):
+        with_cold_items(model, [-1], one * np.nan)
+    with pytest.raises(DataError, match="1 of 2 item ids are repeated"):
+        with_cold_items(model, [-1, -1], np.ones((2, 8), np.float32))
+    with pytest.raises(DataError, match="all integers or all strings"):
+        with_cold_items(model, ["new"], one)
+
+
+def test_tables_that_do_not_fit() -> None:
+    vectors, table = np.ones((20, 2), np.float32), pd.DataFrame({"title": ["word"] * 20, "empty": [None] * 20})
+    with pytest.raises(ParameterError, match="name at least one column"):
+        fit_content(vectors, table)
+    with pytest.raises(DataError, match="no column 'genre': it has 'title', 'empty'"):
+        fit_content(vectors, table, text=["genre"])
+    with pytest.raises(DataError, match="19 rows for 20 vectors"):
+        fit_content(vectors, table[1:], text=["title"])
+    with pytest.raises(DataError, match="too few to learn from"):
+        fit_content(vectors[:3], table[:3], text=["title"])
+    with pytest.raises(DataError, match="nothing to learn from in empty"):
+        fit_content(vectors, table, text=["empty"])
+    ids = mfrec.IdMap.of("item", [1, 2])
+    with pytest.raises(DataError, match="no row for id 2"):
+        rows_of(pd.DataFrame({"id": [1]}), "id", ids)
+    with pytest.raises(DataError, match="id 1 stands twice"):
+        rows_of(pd.DataFrame({"id": [1, 1, 2]}), "id", ids)
+
+
+def test_no_cold_rows_are_no_vectors(known: Sample) -> None:
+    content = fit_content(np.eye(300, 3, dtype=np.float32), told(known), text=["title"])
+    assert content.vectors(told(known)[:0]).shape == (0, 3)
+
+
+def test_movielens_tells_about_movies_and_users(movielens_home: Path) -> None:
+    movies, users = load_items("ml-100k", movielens_home), load_users("ml-100k", movielens_home)
+    assert movies.iloc[0].tolist() == [1, "Toy Story (1995)", "Animation|Children's|Comedy"]
+    assert users.iloc[0].tolist() == [1, "20s", "M", "technician"]
+    assert len(users) == 943
+
+
+def test_users_of_a_later_layout_and_what_is_no_user(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("1::2::3::4\n")
+    with pytest.raises(DataError, match="tells nothing about its users"):
+        load_users(tmp_path)
+    (tmp_path / "users.dat").write_text("1::F::1::10::48067\n2::M::56::16::70072\n")
+    assert load_users(tmp_path)["age"].tolist() == ["0s", "50s"]
+    (tmp_path / "users.dat").write_text("1::F\n")
+    with pytest.raises(DataError, match=r"users\.dat line 1: not a user"):
+        load_users(tmp_path)

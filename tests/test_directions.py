@@ -1,0 +1,44 @@
+import pytest
+
+from mfrec.directions import DIRECTIONS, INDEX_KEYS, SIDES, Direction, Pair, direction, other
+from mfrec.errors import ParameterError
+
+
+def test_the_table_holds_the_four_directions() -> None:
+    table = {name: (row.query, row.target, row.similarity) for name, row in DIRECTIONS.items()}
+    assert table == {
+        "user2item": ("user", "item", "dot"),
+        "item2item": ("item", "item", "cosine"),
+        "user2user": ("user", "user", "cosine"),
+        "item2user": ("item", "user", "dot"),
+    }
+
+
+@pytest.mark.parametrize("row", DIRECTIONS.values(), ids=lambda row: row.name)
+def test_a_direction_knows_its_index_and_whether_it_goes_across(row: Direction) -> None:
+    assert row.name == f"{row.query}2{row.target}"
+    assert row.across == (row.similarity == "dot")
+    assert row.index == (row.target, row.similarity)
+    assert direction(row.name) is row
+
+
+def test_index_keys_are_what_the_directions_need_each_once() -> None:
+    assert sorted(INDEX_KEYS) == sorted({row.index for row in DIRECTIONS.values()})
+
+
+@pytest.mark.parametrize("name", ["", "user2movie", "USER2ITEM", None, 3, ["user2item"]])
+def test_an_unknown_direction_lists_the_names(name: object) -> None:
+    with pytest.raises(ParameterError, match="user2item, item2item, user2user, item2user"):
+        direction(name)  # type: ignore[arg-type]
+
+
+def test_pair_picks_iterates_and_is_made_by_side() -> None:
+    pair = Pair.of(lambda side: side.upper())
+    assert (pair["user"], pair["item"]) == (pair.user, pair.item) == ("USER", "ITEM")
+    assert list(pair) == ["USER", "ITEM"]
+    assert pair == Pair("USER", "ITEM")
+
+
+def test_other_is_its_own_inverse() -> None:
+    assert [other(side) for side in SIDES] == ["item", "user"]
+    assert [other(other(side)) for side in SIDES] == list(SIDES)

@@ -1,0 +1,61 @@
+"""A process that loads a model and answers needs numpy and annoy alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mfrec.directions import DIRECTIONS
+from mfrec.recommender import Recommender
+
+FORBIDDEN = ("scipy", "pandas", "sklearn", "implicit", "click", "tqdm", "threadpoolctl", "tabulate", "pyarrow")
+
+ANSWER = """
+import json, sys
+import mfrec
+
+model = mfrec.load(sys.argv[1])
+answers = {}
+for name, row in mfrec.DIRECTIONS.items():
+    first = model.ids[row.query].id(0)
+    answers[name] = getattr(model, name)(first, k=5).ids
+    model.recommend(name, [first], 5, allow=model.ids[row.target].ids([1, 2]), deny=model.ids[row.target].ids([2]))
+    linked = model.ids["item" if row.query == "user" else "user"].ids([0, 1])
+    model.recommend_vectors(name, model.fold_in(row.query, linked), deny=linked if row.across else None)
+repr(model), dir(mfrec)
+if len(sys.argv) > 2:
+    model.save(sys.argv[2])
+    mfrec.verify(sys.argv[2])
+print(json.dumps({"answers": answers, "modules": sorted({name.split(".")[0] for name in sys.modules})}))
+"""
+
+
+@pytest.mark.parametrize("name", ["model", "text_model"])
+def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> None:
+    model: Recommender = request.getfixturevalue(name)
+    model.save(tmp_path / "model")
+    command = [sys.executable, "-W", "error", "-c", ANSWER, str(tmp_path / "model"), str(tmp_path / "copy")]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)
+    assert sorted(set(told["modules"]) & set(FORBIDDEN)) == []
+    assert "numpy" in told["modules"]
+    assert told["answers"] == {
+        direction: model.recommend(direction, [model.ids[row.query].id(0)], 5)[0].ids
+        for direction, row in DIRECTIONS.items()
+    }
+
+
+def test_what_trains_is_imported_when_it_is_asked_for() -> None:
+    code = "import sys, mfrec; mfrec.ALSParams; mfrec.Interactions; print('implicit' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    assert told.strip() == "True"
+
+
+def test_every_public_name_exists_and_an_unknown_one_is_an_attribute_error() -> None:
+    import mfrec
+
+    assert all(getattr(mfrec, name) is not None for name in mfrec.__all__)
+    assert set(mfrec.__all__) <= set(dir(mfrec))
+    with pytest.raises(AttributeError, match="module 'mfrec' has no attribute 'recommended'"):
+        mfrec.recommended  # noqa: B018

@@ -1,0 +1,205 @@
+"""The search: reproducible, resumable, stoppable; what it finds is written and read back."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mfrec import tuning
+from mfrec.als import ALSParams, StopFit, fit_als
+from mfrec.errors import DataError, MfrecError, ParameterError
+from mfrec.evaluation import measure
+from mfrec.evaluation.splits import random_split
+from mfrec.interactions import Interactions
+from mfrec.tuning import EXTENSIONS, Trial, Tuned, read_params, tune, write_params
+from tests.conftest import random_interactions
+
+pytest.importorskip("optuna")
+
+LIKES = random_interactions(120, 60)
+
+
+def search(trials: int, **options: Any) -> Tuned:
+    return tune(LIKES, metric="ndcg@5", trials=trials, base=ALSParams(factors=8, threads=1), **options)
+
+
+def drawn(found: Tuned) -> list[tuple[ALSParams, float]]:
+    return [(trial.params, trial.score) for trial in found.trials]
+
+
+def test_the_same_seed_makes_the_same_trials_and_another_seed_others() -> None:
+    first = search(14)
+    assert drawn(first) == drawn(search(14))
+    assert drawn(first)[1:] != drawn(search(3, seed=7))[1:]
+    assert len(first.trials) == 14
+    assert len({trial.params for trial in first.trials}) == 14
+    assert not first.interrupted
+
+
+def test_the_first_trial_is_the_base_and_the_best_is_the_highest_score() -> None:
+    found = search(5)
+    assert found.trials[0].params == ALSParams(factors=8, threads=1)
+    assert found.best.score == max(trial.score for trial in found.trials)
+
+
+def test_a_score_is_what_measure_says_of_the_validation_part() -> None:
+    train, held_out = random_split(LIKES, seed=42)
+    params = ALSParams(factors=8, threads=1)
+    assert search(1).best.score == measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"]
+
+
+def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    search(6, resume=log)
+    assert len(log.read_text().splitlines()) == 6
+    resumed = search(9, resume=log)
+    assert drawn(resumed) == drawn(search(15))
+    assert len(log.read_text().splitlines()) == 15
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "trials.jsonl"
+    expected = drawn(search(3))
+    monkeypatch.setattr(tuning, "fit_als", interrupted_after(3))
+    found = search(10, resume=log)
+    assert found.interrupted
+    assert drawn(found) == expected
+    assert len(log.read_text().splitlines()) == 3
+
+
+def interrupted_after(fits: int) -> Any:
+    real = fit_als
+    made: list[int] = []
+
+    def fit(*args: Any, **options: Any) -> Any:
+        if len(made) == fits:
+            raise KeyboardInterrupt
+        made.append(1)
+        return real(*args, **options)
+
+    return fit
+
+
+def test_ctrl_c_before_the_first_trial_leaves_nothing_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "fit_als", interrupted_after(0))
+    found = search(3)
+    with pytest.raises(DataError, match="ended before its first trial: give it more time"):
+        _ = found.best
+
+
+def test_plain_leaves_every_extension_off() -> None:
+    found = search(4, plain=True)
+    assert {getattr(t.params, name) for t in found.trials for name in EXTENSIONS} == {0.0}
+    assert len({t.params.regularization for t in found.trials}) == 4
+
+
+def test_a_hopeless_trial_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the warm-up, a trial that stays behind two thirds of the others at the rung is given up."""
+    monkeypatch.setattr(tuning, "WARM_UP", 4)
+    found = search(24)
+    stopped = [t for t in found.trials if t.stopped]
+    assert stopped
+    assert all(not t.stopped for t in found.trials[: tuning.WARM_UP])
+    for place, trial in enumerate(found.trials):
+        early = sorted(t.early for t in found.trials[: place + 1] if t.early is not None)
+        if trial.stopped:
+            assert trial.early == trial.score
+            assert trial.score < early[len(early) // 3]
+    assert not found.best.stopped
+
+
+def test_a_diverging_fit_is_a_bad_trial_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*args: Any, **options: Any) -> Any:
+        raise DataError("the fit diverged")
+
+    monkeypatch.setattr(tuning, "fit_als", diverge)
+    found = search(2)
+    assert [(t.score, t.stopped) for t in found.trials] == [(0.0, True)] * 2
+
+
+def test_a_given_validation_part_is_what_counts() -> None:
+    train, held_out = random_split(LIKES, 0.3, seed=5)
+    found = tune(
+        train, validation=held_out, metric="recall@10", trials=1, base=ALSParams(factors=8, threads=1), minutes=1
+    )
+    expected = measure(fit_als(train, found.best.params), train, held_out, k=10)["recall@10"]
+    assert found.best.score == expected
+
+
+@pytest.mark.parametrize("metric", ["ndcg", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@x", "auc@10", "coverage@5", ""])
+def test_an_unknown_metric(metric: str) -> None:
+    with pytest.raises(ParameterError, match=r"unknown metric .*: choose one of .*ndcg@K"):
+        tune(LIKES, metric=metric)
+
+
+@pytest.mark.parametrize("budget", [{"minutes": 0}, {"minutes": -1}, {"minutes": float("nan")}, {"trials": 0}])
+def test_a_budget_that_is_none(budget: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="the budget must be positive"):
+        tune(LIKES, **budget)
+
+
+def test_without_optuna_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MfrecError, match=r"^tuning needs optuna: pip install 'mfrec\[tune\]'$"):
+        search(1)
+
+
+def test_parameters_survive_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "params.json"
+    params = ALSParams(factors=13, regularization=0.1, item_scale=-0.05, transform="binary", threshold=3.5)
+    write_params(path, params)
+    assert ALSParams(**read_params(path)) == params
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"factor": 3}', '{"factors": "3"}', '{"factors": 0}', '{"transform": ["log"]}', '{"alpha": null}'],
+)
+def test_a_file_that_holds_no_parameters(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"params\.json (is not a parameter file|cannot be read)"):
+        read_params(path)
+
+
+def test_a_parameter_file_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read as a parameter file"):
+        read_params(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("line", ["nonsense", "{}", '{"metric": "ndcg@5", "params": {}, "bad": 1}', "[]"])
+def test_a_log_that_is_no_log(tmp_path: Path, line: str) -> None:
+    log = tmp_path / "trials.jsonl"
+    search(1, resume=log)
+    log.write_text(log.read_text() + line + "\n")
+    with pytest.raises(DataError, match=r"trials\.jsonl line 2 is not a trial"):
+        search(1, resume=log)
+
+
+def test_a_log_of_another_metric(tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    trial = Trial(ALSParams(), 0.5, 1.0)
+    log.write_text(json.dumps({"metric": "map@3", "params": {}, "score": trial.score, "seconds": 1.0}) + "\n")
+    with pytest.raises(DataError, match="holds trials by map@3, not ndcg@5: name another file"):
+        search(1, resume=log)
+
+
+def test_a_callback_ends_a_fit() -> None:
+    seen = []
+
+    def look(iteration: int, factors: Any) -> None:
+        seen.append((iteration, len(factors.item)))
+        if iteration == 1:
+            raise StopFit
+
+    with pytest.raises(StopFit):
+        fit_als(LIKES, ALSParams(factors=4, threads=1), callback=look)
+    assert seen == [(0, 60), (1, 60)]
+
+
+def test_a_table_too_small_for_the_factors_searched() -> None:
+    tiny: Interactions = random_interactions(12, 10)
+    found = tune(tiny, metric="ndcg@5", trials=3, base=ALSParams(factors=32, threads=1))
+    assert {t.params.factors for t in found.trials} == {8}
