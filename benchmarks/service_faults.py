@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mfrec
@@ -42,10 +43,13 @@ def kill_publishers(store: Path, models: list[Path], kills: int, draw: random.Ra
     whole = time.perf_counter() - whole
     bad, served, killed = 0, set(), 0
     with serving(store, "--poll", "0.02") as service:
-        for n in range(kills):
+        n = 0
+        # a publisher that was through before the signal does not count
+        while killed < kills:
+            n += 1
             command = [*mfrec_command(), "publish", str(models[n % len(models)]), str(store)]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(0.3, 1.05) * whole)
+            time.sleep(draw.uniform(0.3, 1.0) * whole)
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
             try:
@@ -59,7 +63,7 @@ def kill_publishers(store: Path, models: list[Path], kills: int, draw: random.Ra
         refused = service.ask("/v1/model")[1]["refused"]
         report(
             bad == 0 and refused is None,
-            f"{killed} of {kills} publishers killed: {bad} broken stores or answers, "
+            f"{killed} of {n} publishers killed: {bad} broken stores or answers, "
             f"{len(served)} versions served, refused: {refused}",
         )
     publish(models[0], store)
@@ -95,7 +99,7 @@ def fill_disk(store: Path, model: Path, report: Report) -> None:
             capture_output=True,
             text=True,
             check=False,
-            preexec_fn=lambda limit=limit: no_room(limit),
+            preexec_fn=partial(no_room, limit),
         )
         one_line = done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
         bad += not one_line or Store(store).current != before or bool(list(store.rglob(".*saving*")))

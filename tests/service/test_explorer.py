@@ -174,7 +174,7 @@ def test_why(explore: Callable[[str], Page]) -> None:
     last = page.results("user2item")[-1]
     page.find("[data-direction=user2item] li:last-child .why").click()
     page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
-    assert "for user 7. Most of it comes from these of" in page.text("#because")
+    assert "for user 7. The largest parts come from these, of" in page.text("#because")
     assert all("%" in text for text in page.texts("#because .score"))
 
 

@@ -21,7 +21,7 @@ export function drawBecause(answer, who, choose) {
   box.replaceChildren(
     make("p", { className: "quiet" }, make("b", { textContent: named("item", item) }),
       ` scores ${shown(score)} for ${who}${seen ? ", who knows it already" : ""}. `,
-      rows.length ? `Most of it comes from these of ${history}:` : "There is nothing to explain it from."),
+      rows.length ? `The largest parts come from these, of ${history}:` : "There is nothing to explain it from."),
     make("ol", { className: "results" }, ...rows));
 }
 
