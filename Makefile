@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MFREC_DATA_HOME ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean serving-env
+.PHONY: help demo test check format clean serving-env bench bench-smoke
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,22 @@ serving-env:  ## build .venv-serve, which can serve and nothing else, and check 
 format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# what draws the report's plots; without it there are none
+$(VENV)/.bench: $(VENV)/.installed
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' && touch $@
+
+# TensorFlow never enters mfrec's environment. Without the network the benchmark runs mfrec's side alone and says so.
+.venv-tfrs/.installed: benchmarks/constraints-tfrs.txt
+	-$(PYTHON) -m venv .venv-tfrs && .venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
+
+bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower, in full: about three hours; resumes
+	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.reporting --readme README.md
+
+bench-smoke: $(VENV)/.bench .venv-tfrs/.installed  ## the same with one epoch of a small sample: minutes
+	$(BIN)/python -m benchmarks.bench --smoke
 
 clean:  ## remove the environment and every cache; data and models stay
 	rm -rf $(VENV) .venv-tfrs .venv-serve build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

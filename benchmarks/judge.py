@@ -1,0 +1,148 @@
+"""The one judge of every contender: `mfrec.evaluate` on scores, in numpy; nobody's own metrics count."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import mfrec
+from benchmarks.protocols import Split
+from mfrec.evaluation import Scorer
+from mfrec.evaluation.baselines import model_scorer
+from mfrec.evaluation.metrics import hit_rate
+from mfrec.evaluation.ranking import Numbers, Task, by_scores
+from mfrec.links import Links
+
+KS = (1, 5, 10, 20, 50, 100)
+METRICS = ("hit_rate", "recall", "ndcg")
+SEEN = ("plain", "unseen")
+
+# item2item has a query per user and recent item; so many of them, drawn at random, are judged
+ITEM2ITEM_QUERIES = 5_000
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """Something that ranks.
+
+    Parameters
+    ----------
+    scorers
+        Per direction, the scores of all targets by query number; a direction that is missing is not judged.
+    model
+        Instead of scorers: a model of mfrec, judged as it scores itself.
+    events
+        Scores of all titles by the position of a test event, where the query depends on when it is asked.
+    fit_seconds
+        How long the training took, without imports and reading.
+    settings
+        What it was trained with, as JSON values.
+    extra
+        Whatever else is worth keeping, as JSON values.
+    """
+
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    model: mfrec.Recommender | None = None
+    events: Scorer | None = None
+    fit_seconds: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judge(split: Split, contender: Contender, directions: tuple[str, ...] = tuple(mfrec.DIRECTIONS)) -> Metrics:
+    """Return every figure of a contender, as ``"user2item/unseen/hit_rate@10"`` and the like.
+
+    ``hit_rate`` is the mean over events (the article's top-k categorical accuracy), the others are means over
+    queries. ``user2item/...`` of a contender whose query depends on the time is measured with the query at the
+    time of each event, which gives hit rates alone.
+    """
+    found: Metrics = {}
+    if contender.events is not None:
+        found |= _at_event_times(split, contender.events)
+        directions = tuple(d for d in directions if d != "user2item")
+    asked = [d for d in directions if contender.model is not None or d in contender.scorers]
+    if not asked:
+        return found
+    report = mfrec.evaluate(
+        contender.model or _blank(split.train),
+        split.test,
+        KS,
+        directions=asked,
+        train=split.train,
+        scorers={"contender": contender.scorers},
+        baselines=False,
+        max_queries=ITEM2ITEM_QUERIES,
+        name="model",
+    )
+    name = "contender" if contender.model is None else "model"
+    for row in report.rows:
+        if row.contender == name and row.segment == "all" and row.metric in METRICS:
+            found[f"{row.direction}/{row.protocol}/{row.metric}@{row.k}"] = row.value
+    return found
+
+
+def judge_strangers(split: Split, contender: Contender) -> Metrics:
+    """Return hit rates where the model has seen nothing: titles and users without any training event.
+
+    ``cold titles`` are ranked among all titles, and among the cold ones alone; ``new users`` get all titles.
+    """
+    scorer = _user2item(split, contender)
+    if scorer is None:
+        return {}
+    timed = contender.events is not None
+    cold = split.train.degree.item == 0
+    test, new = split.test, split.new_users
+    chosen = np.flatnonzero(cold[test.items])
+    asked = chosen if timed else test.users[chosen]
+    found = {"cold titles/events": float(len(chosen)), "cold titles/titles": float(cold.sum())}
+    found |= _hit_rates("cold titles", asked, test.items[chosen], scorer, np.zeros(0, np.int64))
+    found |= _hit_rates("cold titles among themselves", asked, test.items[chosen], scorer, np.flatnonzero(~cold))
+    asked = len(test) + np.arange(len(new)) if timed else new.users
+    found |= {"new users/events": float(len(new)), "new users/users": float(len(np.unique(new.users)))}
+    return found | _hit_rates("new users", asked, new.items, scorer, np.zeros(0, np.int64))
+
+
+def _user2item(split: Split, contender: Contender) -> Scorer | None:
+    if contender.model is not None:
+        return model_scorer("user2item", contender.model.factors, contender.model.links, 0)
+    return contender.events or contender.scorers.get("user2item")
+
+
+def _hit_rates(name: str, asked: Numbers, targets: Numbers, scorer: Scorer, hidden: Numbers) -> Metrics:
+    if not len(asked):
+        return {}
+    mask = Links(np.arange(len(asked) + 1) * len(hidden), np.tile(hidden, len(asked)))
+    n_targets = scorer(asked[:1]).shape[1]
+    outcome = by_scores(_one_each(asked, targets, {"plain": mask, "unseen": mask}, n_targets), scorer, ("plain",), KS)
+    return {f"{name}/hit_rate@{k}": float(hit_rate(outcome["plain"].ranks, k).mean()) for k in KS}
+
+
+def _at_event_times(split: Split, scorer: Scorer) -> Metrics:
+    users, items = split.test.users, split.test.items
+    masks = {"plain": _no_links(len(users)), "unseen": _seen(split.train, users)}
+    task = _one_each(np.arange(len(users)), items, masks, split.train.shape[1])
+    outcomes = by_scores(task, scorer, SEEN, KS)
+    return {f"user2item/{p}/hit_rate@{k}": float(hit_rate(outcomes[p].ranks, k).mean()) for p in SEEN for k in KS}
+
+
+def _one_each(queries: Numbers, targets: Numbers, masks: Mapping[str, Links], n_targets: int) -> Task:
+    return Task(queries, Links(np.arange(len(queries) + 1), targets), masks, n_targets)
+
+
+def _no_links(count: int) -> Links:
+    return Links(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
+
+
+def _seen(train: mfrec.Interactions, users: Numbers) -> Links:
+    rows = train.matrix[users]
+    return Links(rows.indptr.astype(np.int64), rows.indices)
+
+
+def _blank(train: mfrec.Interactions) -> mfrec.Recommender:
+    """Return a model that carries ids and training links and scores nothing."""
+    n_users, n_items = train.shape
+    zeros = mfrec.Factors(np.zeros((n_users, 1), np.float32), np.zeros((n_items, 1), np.float32))
+    return mfrec.build(train, zeros, mfrec.IndexParams(index="exact"))

@@ -1,0 +1,128 @@
+"""Choosing parameters on a validation part of the training data, for the two-tower and for mfrec alike."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from benchmarks import contenders, towers
+from benchmarks.judge import Contender, Metrics, judge
+from benchmarks.protocols import Split
+from benchmarks.two_tower_settings import ARTICLE, Settings
+
+# what is maximised: the mean of these two, so that neither the head of the list nor its length decides alone
+OBJECTIVE = ("user2item/unseen/hit_rate@10", "user2item/unseen/hit_rate@100")
+
+Trial = dict[str, Any]
+Space = Mapping[str, tuple[Any, ...]]
+
+# what is known to matter for two-towers is drawn more often than not
+TOWER_SPACE: Space = {
+    "optimizer": ("adagrad", "adam"),
+    "embedding": (32, 64, 128),
+    "layers": ((32,), (64,), (128,), (128, 64)),
+    "timestamp": (False, False, True),
+    "title_text": (True, False),
+    "normalise": (True, False),
+    "temperature": (0.05, 0.1, 0.2),
+    "remove_accidental_hits": (True, True, False),
+    "log_q": (True, True, False),
+    "dropout": (0.0, 0.3, 0.5),
+}
+RATES = {"adagrad": (0.05, 0.1, 0.3), "adam": (0.001, 0.003)}
+# where a person who knows the library would start
+TIMELESS = ARTICLE.but(timestamp=False, remove_accidental_hits=True)
+TIMED = ARTICLE.but(log_q=True, remove_accidental_hits=True)
+TOWER_STARTS = (
+    ARTICLE,
+    TIMELESS,
+    TIMELESS.but(log_q=True),
+    TIMELESS.but(log_q=True, dropout=0.5),
+    TIMELESS.but(log_q=True, normalise=True, temperature=0.1),
+    TIMELESS.but(log_q=True, normalise=True, temperature=0.1, optimizer="adam", rate=0.003),
+    TIMELESS.but(log_q=True, optimizer="adam", rate=0.001, dropout=0.5, embedding=64, layers=(64,)),
+    TIMED.but(dropout=0.3),
+    TIMED.but(dropout=0.5),
+    TIMED.but(dropout=0.5, embedding=64, layers=(64,)),
+    TIMED.but(dropout=0.3, embedding=64, layers=(64,), optimizer="adam", rate=0.001),
+    TIMELESS.but(log_q=True, dropout=0.5, embedding=64, layers=(64,)),
+)
+
+MFREC_SPACE: Space = {
+    "factors": (16, 24, 32, 48, 64),
+    "regularization": (5.0, 10.0, 15.0, 25.0, 40.0, 60.0),
+    "alpha": (1.0, 2.0, 3.0, 5.0, 10.0),
+    "iterations": (8, 12, 20),
+    "user_exponent": (0.0, 0.25, 0.5, 0.75),
+    "item_exponent": (0.0, 0.25, 0.5),
+    "item_scale": (0.0, 0.1, 0.2),
+    "transform": ("value", "log", "binary"),
+    "half_life": (0.0, 0.0, 30.0, 90.0, 365.0),
+}
+
+
+def objective(metrics: Metrics) -> float:
+    """Return the value that a search maximises."""
+    return float(np.mean([metrics[name] for name in OBJECTIVE]))
+
+
+def try_tower(inner: Split, settings: Settings, snapshots: tuple[int, ...]) -> list[Trial]:
+    """Train one two-tower, and judge it after several numbers of epochs and in both ways to ask it."""
+    trials = []
+    for tower in towers.train(inner, settings.but(epochs=max(snapshots)), snapshots):
+        chosen = asdict(settings) | {"epochs": tower.epoch}
+        for serve, view in VIEWS.items():
+            metrics = judge(inner, view(inner, tower), ("user2item",))
+            trials.append(_trial(chosen, metrics, tower.fit_seconds) | {"serve": serve})
+    return trials
+
+
+def try_mfrec(inner: Split, params: Mapping[str, Any]) -> Trial:
+    """Fit mfrec once."""
+    contender = contenders.mfrec_with(inner, **params)
+    return _trial(params, judge(inner, contender, ("user2item",)), contender.fit_seconds)
+
+
+def best(trials: list[Trial]) -> Trial:
+    """Return the best trial; the earlier one of equals."""
+    return max(trials, key=lambda trial: trial["value"])
+
+
+VIEWS: Mapping[str, Callable[[Split, towers.Towers], Contender]] = {
+    "at the event's time": towers.as_article,
+    "one vector per user": towers.one_per_user,
+}
+
+
+def _trial(settings: Mapping[str, Any], metrics: Metrics, fit_seconds: float) -> Trial:
+    figures = {name: metrics[name] for name in OBJECTIVE}
+    return {"settings": dict(settings), "value": objective(metrics), **figures, "fit_seconds": fit_seconds}
+
+
+def tower_candidates(seed: int) -> Iterator[Settings]:
+    """Yield settings to try, without end; the same seed yields the same."""
+    yield from (start.but(seed=seed) for start in TOWER_STARTS)
+    rng = np.random.default_rng(seed)
+    while True:
+        drawn = _draw(rng, TOWER_SPACE)
+        drawn["rate"] = _pick(rng, RATES[drawn["optimizer"]])
+        if not drawn["normalise"]:
+            drawn["temperature"] = 1.0
+        yield ARTICLE.but(seed=seed, **drawn)
+
+
+def mfrec_candidates(seed: int) -> Iterator[dict[str, Any]]:
+    """Yield parameters to try, without end; the first are the defaults."""
+    yield {}
+    rng = np.random.default_rng(seed)
+    while True:
+        yield _draw(rng, MFREC_SPACE)
+
+
+def _draw(rng: np.random.Generator, space: Space) -> dict[str, Any]:
+    return {name: _pick(rng, values) for name, values in space.items()}
+
+
+def _pick(rng: np.random.Generator, values: tuple[Any, ...]) -> Any:
+    return values[int(rng.integers(len(values)))]

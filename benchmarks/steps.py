@@ -1,0 +1,199 @@
+"""The steps of the benchmark on one data set; each result is one JSON file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import mfrec
+from benchmarks import contenders, costs, protocols, raw, search, towers
+from benchmarks.judge import Contender, judge, judge_strangers
+from benchmarks.plan import FIRST_SEED, TITLE, USER, Plan
+from benchmarks.protocols import Split
+from benchmarks.raw import Json
+from benchmarks.two_tower_settings import ARTICLE, Settings
+
+# where accuracy is drawn against training time
+CURVE = "user2item/unseen/hit_rate@100"
+# what the names of the two ways to ask a two-tower end in
+View = Callable[[Split, towers.Towers], Contender]
+VIEWS: Mapping[str, View] = {"": towers.as_article, ", one vector per user": towers.one_per_user}
+MFREC_ITERATIONS = (1, 2, 3, 5, 10, 15, 30)
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """One data set of one run.
+
+    Parameters
+    ----------
+    folder
+        Where the files go.
+    with_towers
+        Whether the two-tower can run here.
+    """
+
+    plan: Plan
+    folder: Path
+    dataset: str
+    ratings: mfrec.Interactions
+    with_towers: bool
+
+    def keep(self, group: str, name: str, settings: Json, make: Callable[[], Json]) -> Json:
+        """Make one result unless it is there."""
+        path = self.folder / group / f"{name}.json"
+        return raw.keep(path, settings | {"users": self.plan.users, "data": repr(self.ratings)}, make)
+
+    def searches(self) -> None:
+        """Choose parameters on a validation part of the training data, by a random split and by time."""
+        for protocol in ("random", "time"):
+            self.tuned_mfrec(protocol)
+            if self.with_towers:
+                self.tuned_tower(protocol)
+
+    def tuned_mfrec(self, protocol: str) -> Json:
+        """Return the best trial of mfrec for a protocol."""
+        inner = self._validation(protocol)
+        candidates = list(islice(search.mfrec_candidates(inner.seed), self.plan.mfrec_trials))
+        wanted = {"candidates": candidates, "parameters": asdict(mfrec.ALSParams())}
+        trials = partial(_each, partial(search.try_mfrec, inner), candidates)
+        return search.best(self.keep(f"search-{inner.protocol}", "mfrec", wanted, trials)["trials"])
+
+    def tuned_tower(self, protocol: str) -> Settings:
+        """Return the settings of the best two-tower."""
+        return Settings.of(search.best(self._tower_trials(protocol))["settings"])
+
+    def timeless_tower(self, protocol: str) -> Settings | None:
+        """Return the settings of the best two-tower that does not see the time, unless that is the best of all."""
+        trials = self._tower_trials(protocol)
+        timeless = [trial for trial in trials if not trial["settings"]["timestamp"]]
+        if not timeless or search.best(trials) in timeless:
+            return None
+        return Settings.of(search.best(timeless)["settings"])
+
+    def _tower_trials(self, protocol: str) -> list[Json]:
+        """Return every trial; each training is a file, since it takes a minute."""
+        inner = self._validation(protocol)
+        snapshots, trials = self.plan.snapshots, []
+        candidates = islice(search.tower_candidates(inner.seed), self.plan.tower_trials)
+        for number, settings in enumerate(candidates):
+            wanted = asdict(settings) | {"snapshots": snapshots}
+            make = partial(_trials, search.try_tower, inner, settings, snapshots)
+            trials += self.keep(f"search-{inner.protocol}", f"two-tower-{number:02d}", wanted, make)["trials"]
+        return trials
+
+    def _validation(self, protocol: str) -> Split:
+        # where titles are cold there is nothing to choose parameters on: those of the random split serve
+        return protocols.validation(self.split("random" if protocol == "cold" else protocol, FIRST_SEED))
+
+    def split(self, protocol: str, seed: int) -> Split:
+        """Split the data set."""
+        return protocols.split(self.dataset, self.ratings, protocol, seed)
+
+    def accuracy(self) -> None:
+        """Judge every contender by every protocol and seed."""
+        for protocol in protocols.PROTOCOLS:
+            for seed in range(FIRST_SEED, FIRST_SEED + self.plan.seeds):
+                split = self.split(protocol, seed)
+                for name, make in contenders.BASELINES.items():
+                    self._judge(split, name, {}, partial(make, split))
+                params = {**self.tuned_mfrec(protocol)["settings"]}
+                self._judge(split, "mfrec tuned", params, partial(contenders.mfrec_with, split, **params))
+                if self.with_towers:
+                    self._judge_towers(split, "two-tower", ARTICLE, VIEWS)
+                    self._judge_towers(split, "two-tower tuned", self.tuned_tower(protocol), VIEWS)
+                    timeless = self.timeless_tower(protocol)
+                    if timeless is not None:
+                        self._judge_towers(split, "two-tower tuned, without time", timeless, {"": towers.one_per_user})
+
+    def _judge_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, View]) -> None:
+        settings = self.plan.cap(settings.but(seed=split.seed))
+
+        @cache
+        def trained() -> towers.Towers:
+            # TFRS's own figures are held against ours where they mean the same: every test event, known users
+            return towers.train(split, settings, own=split.protocol == "random")[-1]
+
+        for suffix, view in views.items():
+            self._judge(split, name + suffix, asdict(settings), partial(_viewed, view, split, trained))
+
+    def _judge(self, split: Split, name: str, settings: Json, make: Callable[[], Contender]) -> None:
+        version = {"parameters": asdict(mfrec.ALSParams())} if name == "mfrec" else {}
+
+        def result() -> Json:
+            contender = make()
+            directions = ("user2item",) if split.protocol == "cold" else tuple(mfrec.DIRECTIONS)
+            return {
+                "fit_seconds": contender.fit_seconds,
+                "settings": dict(contender.settings),
+                "extra": dict(contender.extra),
+                "train": len(split.train),
+                "test": len(split.test),
+                "metrics": judge(split, contender, directions) | judge_strangers(split, contender),
+            }
+
+        self.keep(f"{split.protocol}-{split.seed}", name, settings | version, result)
+
+    def curves(self) -> None:
+        """Measure accuracy against training time."""
+        split = self.split("random", FIRST_SEED)
+        params = self.tuned_mfrec("random")["settings"]
+        for name, given in (("mfrec", {}), ("mfrec tuned", params)):
+            self.keep("curve", name, {"given": given}, partial(self._mfrec_curve, split, given))
+        if not self.with_towers:
+            return
+        tuned = self.tuned_tower("random")
+        for name, settings in (("two-tower", ARTICLE), ("two-tower tuned", tuned)):
+            wanted = self.plan.cap(settings.but(epochs=max(self.plan.curve)))
+            self.keep("curve", name, asdict(wanted), partial(self._tower_curve, split, wanted))
+
+    def _mfrec_curve(self, split: Split, params: Json) -> Json:
+        points = []
+        for iterations in MFREC_ITERATIONS:
+            contender = contenders.mfrec_with(split, **{**params, "iterations": iterations})
+            value = judge(split, contender, ("user2item",))[CURVE]
+            points.append({"passes": iterations, "fit_seconds": contender.fit_seconds, "value": value})
+        return {"metric": CURVE, "points": points}
+
+    def _tower_curve(self, split: Split, settings: Settings) -> Json:
+        points = []
+        for tower in towers.train(split, settings, self.plan.curve):
+            # the better of asking at the event's time and at the user's last
+            value = max(judge(split, view(split, tower), ("user2item",))[CURVE] for view in search.VIEWS.values())
+            points.append({"passes": tower.epoch, "fit_seconds": tower.fit_seconds, "value": value})
+        return {"metric": CURVE, "points": points}
+
+    def costs(self) -> None:
+        """Measure whole processes, with the article's settings and mfrec's defaults."""
+        split, settings = self.split("random", FIRST_SEED), self.plan.cap(ARTICLE)
+        user = USER if USER in split.train.ids.user else split.train.ids.user.id(0)
+        title = TITLE if TITLE in split.train.ids.item else split.train.ids.item.id(0)
+        wanted = asdict(settings) | {"queries": self.plan.queries, "repeats": self.plan.repeats}
+        wanted |= {"parameters": asdict(mfrec.ALSParams()), "towers": self.with_towers}
+        self.keep(
+            "costs",
+            "costs",
+            wanted,
+            lambda: costs.measure(
+                split,
+                settings,
+                queries=self.plan.queries,
+                repeats=self.plan.repeats,
+                user=str(user),
+                title=str(title),
+            ),
+        )
+
+
+def _viewed(view: View, split: Split, trained: Callable[[], towers.Towers]) -> Contender:
+    return view(split, trained())
+
+
+def _each(trial: Callable[[Json], Json], candidates: list[Json]) -> Json:
+    return {"trials": [trial(candidate) for candidate in candidates]}
+
+
+def _trials(make: Callable[[Split, Settings, tuple[int, ...]], list[Json]], *given: Any) -> Json:
+    return {"trials": make(*given)}
