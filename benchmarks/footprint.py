@@ -3,7 +3,7 @@
 Usage: MFREC_DATA_HOME=... python benchmarks/footprint.py [--large]
 
 Every line is one fresh process. ``--large`` fits nothing: it saves random factors of 200,000 users x 60,000
-items x 64 with their indexes (about two minutes), then times loading them.
+items x 64 with their indexes (a minute or two), then times loading them.
 """
 
 import argparse
@@ -39,7 +39,7 @@ rng = np.random.default_rng(0)
 def vectors(n):
     lengths = rng.lognormal(0, 0.8, n)[:, None]
     return np.ascontiguousarray(rng.standard_normal((n, 64)) * lengths / 8, np.float32)
-factors = mfrec.Factors(vectors(200_000), vectors(60_000), 10.0, 5.0)
+factors = mfrec.Factors(vectors(200_000), vectors(60_000))
 mfrec.build(inter, factors, mfrec.IndexParams()).save(sys.argv[1])
 """
 
