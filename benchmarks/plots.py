@@ -91,9 +91,10 @@ def _directions(lines: Mapping[str, Line], dataset: str, path: Path) -> None:
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
     from matplotlib import pyplot
 
-    return pyplot.subplots(
+    drawn: tuple[Any, Any] = pyplot.subplots(
         1, columns, figsize=(width, height), sharex=columns > 1, sharey=columns > 1, layout="constrained"
     )
+    return drawn
 
 
 def _save(figure: Any, axes: Any, path: Path) -> None:
