@@ -14,12 +14,13 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
+from mfrec.basis import whitened
 from mfrec.confidence import weigh
-from mfrec.directions import SIDES, Pair
+from mfrec.directions import SIDES, Pair, other
 from mfrec.errors import DataError, ParameterError
-from mfrec.factors import Factors
+from mfrec.factors import Degree, Factors, Matrix
 from mfrec.interactions import Interactions
-from mfrec.solver import TRANSFORMS
+from mfrec.solver import TRANSFORMS, Solver
 
 log = logging.getLogger("mfrec")
 
@@ -45,6 +46,9 @@ class ALSParams:
     user_scale, item_scale
         After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
         (or active), below 0 the rare.
+    whitening
+        How far the spread of the user vectors is moved to the item vectors, from 0 to 1. It changes no score, but
+        cosines: at 1 two items are as alike as their scores over all users. See `mfrec.basis`.
     transform
         What a weight becomes: ``"value"`` (as it is), ``"log"`` (``log(1 + w)``) or ``"binary"``.
     threshold
@@ -65,6 +69,7 @@ class ALSParams:
     item_exponent: float = 0.25
     user_scale: float = 0.0
     item_scale: float = 0.0
+    whitening: float = 0.75
     transform: str = "log"
     threshold: float = 0.0
     half_life: float = 0.0
@@ -81,6 +86,7 @@ class ALSParams:
             self._check_number(name, 0, np.inf)
         for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
             self._check_number(name, -2, 2)
+        self._check_number("whitening", 0, 1)
         if self.alpha == 0:
             raise ParameterError("alpha must be above 0: with 0 nothing that was observed counts")
         if self.transform not in TRANSFORMS:
@@ -134,17 +140,29 @@ def fit_als(
 
     def served() -> Factors:
         solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
-        gram = Pair.of(lambda side: solved[side].T @ solved[side])
-        scaled = Pair.of(lambda side: solved[side] * solver.scale(side, degree[side])[:, None].astype(np.float32))
-        return Factors(scaled.user, scaled.item, solver, degree, gram)
+        return _served(solved, solver, degree, params.whitening)
 
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
         model = _new_model(params)
         _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served())))
-    factors = served()
+        factors = served()
     factors.check_finite()
     return factors
+
+
+def _served(solved: Pair[Matrix], solver: Solver, degree: Pair[Degree], whitening: float) -> Factors:
+    """Return what is served: the solved vectors in the basis asked for, then scaled."""
+    penalty = None
+    if whitening and all(np.isfinite(matrix).all() for matrix in solved):
+        solved, penalty = whitened(solved, whitening)
+    gram = Pair.of(lambda side: solved[side].T @ solved[side])
+    if penalty is not None:
+        # folding in adds the regularization to the diagonal, as if lengths were still those of the fit
+        excess = Pair.of(lambda side: solver.regularization * (penalty[other(side)] - np.eye(len(gram[side]))))
+        gram = Pair.of(lambda side: (gram[side] + excess[side]).astype(np.float32))
+    scaled = Pair.of(lambda side: solved[side] * solver.scale(side, degree[side])[:, None].astype(np.float32))
+    return Factors(scaled.user, scaled.item, solver, degree, gram)
 
 
 def _new_model(params: ALSParams) -> Any:

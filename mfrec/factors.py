@@ -30,12 +30,15 @@ class Factors(Pair[Matrix]):
     given_degree
         int64 of shape ``(n,)`` per side: how many interactions each had in training; ones where not given.
     given_gram
-        What `gram` returns, where it is known already.
+        What `gram` returns, where it is known already or is more than a product (see `mfrec.als`).
+    given_map
+        What `mfrec.map2d.coordinates` returns, where it is known already: float32 of shape ``(n, 2)`` per side.
     """
 
     solver: Solver = field(default_factory=Solver)
     given_degree: Pair[Degree] | None = None
     given_gram: Pair[Matrix] | None = None
+    given_map: Pair[Matrix] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -63,7 +66,11 @@ class Factors(Pair[Matrix]):
 
     @cached_property
     def gram(self) -> Pair[Matrix]:
-        """``matrix.T @ matrix`` of each side before its scale, float32 of shape ``(factors, factors)``."""
+        """What folding in adds a history and the regularization to, float32 of shape ``(factors, factors)``.
+
+        Per side, ``matrix.T @ matrix`` before its scale; a fit in another basis than the solver's adds
+        ``regularization * (penalty - 1)``, with the penalty of `mfrec.basis`.
+        """
         return self.given_gram or Pair.of(self._gram)
 
     def solved(self, side: Side, numbers: NDArray[np.int64]) -> NDArray[np.float64]:

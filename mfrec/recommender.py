@@ -180,7 +180,9 @@ class Recommender:
         allowed, denied = self._lists(row, k, allow, deny)
         return [self._ranking(row.target, self._search(row, query, k, allowed, denied)) for query in queries]
 
-    def fold_in(self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None) -> Vector:
+    def fold_in(
+        self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None, decay: ArrayLike | None = None
+    ) -> Vector:
         """Return the vector of a new user from item ids, or of a new item from user ids.
 
         Parameters
@@ -191,6 +193,9 @@ class Recommender:
             External ids of the *other* side; a repeated id counts once, or with the sum of its weights.
         weights
             One weight above zero per id, in the unit the model was fitted on; 1 each where not given.
+        decay
+            One factor above zero per id, which its confidence is multiplied by: less than 1 for what matters
+            less at the moment of the query, such as ``0.5 ** (age / half_life)``. Of a repeated id, the largest.
 
         Returns
         -------
@@ -204,7 +209,11 @@ class Recommender:
         if weights is not None:
             given = closed_form.check_weights(numbers, weights)
             weights = np.bincount(place, given, minlength=len(distinct))
-        return closed_form.fold_in(self.factors, side, distinct, weights)
+        if decay is not None:
+            factor = np.zeros(len(distinct))
+            np.maximum.at(factor, place, closed_form.check_weights(numbers, decay, "decay"))
+            decay = factor
+        return closed_form.fold_in(self.factors, side, distinct, weights, decay)
 
     def recommend_all(
         self, direction: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False

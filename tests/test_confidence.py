@@ -109,6 +109,7 @@ PARAMS = ALSParams(
     user_scale=0.1,
     item_scale=0.25,
     transform="log",
+    whitening=0.0,
     seed=3,
 )
 

@@ -31,7 +31,7 @@ def rated() -> Recommender:
 
 def plain_model(likes: Interactions) -> Recommender:
     """Fit what implicit fits: confidences are alpha times the weight."""
-    params = ALSParams(factors=8, user_exponent=0, item_exponent=0, transform="value")
+    params = ALSParams(factors=8, user_exponent=0, item_exponent=0, transform="value", whitening=0)
     return build(likes, fit_als(likes, params))
 
 
@@ -98,6 +98,54 @@ def test_a_repeated_id_counts_once_or_with_the_sum_of_its_weights(model: Recomme
     np.testing.assert_allclose(model.fold_in(side, ids, [3, 1, 2]), model.fold_in(side, [*ids, ids[0]], [1, 1, 2, 2]))
     np.testing.assert_array_equal(model.fold_in(side, ids, [1, 1, 1]), once)
     assert not np.allclose(model.fold_in(side, ids, [1, 9, 1]), once)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("scale", [0.0, 0.3])
+def test_in_another_basis_a_folded_in_vector_scores_the_same(side: Side, scale: float) -> None:
+    likes = random_interactions()
+    plain, turned = (
+        fit_als(likes, ALSParams(factors=8, whitening=whitening, user_scale=scale, item_scale=-scale))
+        for whitening in (0.0, 0.75)
+    )
+    numbers = np.array([2, 3, 11, 40])
+    across = other(side)
+    expected = plain[across] @ fold_in(plain, side, numbers)
+    np.testing.assert_allclose(turned[across] @ fold_in(turned, side, numbers), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_decay_multiplies_confidences(rated: Recommender, model: Recommender, side: Side) -> None:
+    numbers, decay = np.array([2, 3, 11]), np.array([1.0, 0.25, 0.5])
+    # where confidence is alpha times the weight, that is the same as multiplying the weights
+    found = fold_in(rated.factors, side, numbers, [4.0, 2.0, 3.0], decay)
+    np.testing.assert_allclose(found, fold_in(rated.factors, side, numbers, [4.0, 0.5, 1.5]), rtol=1e-6)
+    ids = model.ids[other(side)].ids(numbers)
+    np.testing.assert_array_equal(model.fold_in(side, ids, decay=[1, 1, 1]), model.fold_in(side, ids))
+    np.testing.assert_allclose(model.fold_in(side, ids, decay=decay), model.fold_in(side, ids, decay), rtol=1e-6)
+
+
+def test_a_decay_is_no_weight_where_weights_are_transformed() -> None:
+    likes = random_interactions()
+    model = build(likes, fit_als(likes, ALSParams(factors=8, transform="log")))
+    ids, decay = model.ids.item.ids([2, 3, 11]), [1.0, 0.25, 0.5]
+    assert not np.allclose(
+        model.fold_in("user", ids, decay=decay), model.fold_in("user", ids, decay), rtol=0.01, atol=0
+    )
+
+
+def test_of_a_repeated_id_the_largest_decay_counts(model: Recommender) -> None:
+    ids = model.ids.item.ids([3, 9])
+    repeated = model.fold_in("user", [*ids, ids[0]], decay=[0.1, 0.5, 0.9])
+    np.testing.assert_array_equal(repeated, model.fold_in("user", ids, decay=[0.9, 0.5]))
+
+
+@pytest.mark.parametrize(
+    ("decay", "message"), [([1.0], "1 decay for 2 ids: give one each"), ([1.0, 0.0], "decay must be finite numbers")]
+)
+def test_a_decay_that_does_not_fit(model: Recommender, decay: list[float], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        model.fold_in("user", model.ids.item.ids([0, 1]), decay=decay)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.factors import Factors
+from mfrec.fold_in import confidence as confidence_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
         Number of the item.
     """
     solver, rows = factors.solver, factors.solved("item", history)
-    confidence = _confidence(factors, history)
+    # a model keeps no weights, so each item counts 1
+    confidence = confidence_of(factors, "user", history)
     system = factors.gram.item.astype(np.float64)
     system += (rows.T * (confidence - 1.0)) @ rows
     system[np.diag_indices_from(system)] += solver.regularization
@@ -53,10 +55,3 @@ def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
     contributions = confidence * (rows @ weight) * solver.scale("user", [len(history)])
     order = np.lexsort((history, -contributions))
     return Parts(history[order], contributions[order])
-
-
-def _confidence(factors: Factors, history: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weigh a history as folding in does; a model keeps no weights, so each counts 1."""
-    solver = factors.solver
-    values = solver.value(np.ones(len(history))) * solver.balance("user", [len(history)])
-    return solver.alpha * values * solver.balance("item", factors.degree.item[history]) / solver.mean
