@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec import manifest
+from mfrec import manifest, map2d
 from mfrec.atomic import recover, replacing_folder
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side, Similarity
 from mfrec.errors import ArtifactError, MfrecError
@@ -36,6 +36,7 @@ _LAYOUT: dict[str, tuple[tuple[str, ...], int]] = {
     "gram": (("float32",), 2),
     "norms": (("float32",), 1),
     "degree": (("int64",), 1),
+    "map": (("float32",), 2),
     "ids": (("int64",), 1),
     "ids_utf8": (("uint8",), 1),
     "ids_offsets": (("int64",), 1),
@@ -103,7 +104,7 @@ class _ReplacedError(ArtifactError):
 def verify(path: str | PathLike[str]) -> dict[str, Any]:
     """Check a model folder to the last value and return its manifest.
 
-    Beyond what `load` checks: finite factors, ascending ids, links in range, and that every index answers.
+    Beyond what `load` checks: finite factors, ascending ids, links and places in range, and that every index answers.
 
     Raises
     ------
@@ -117,6 +118,7 @@ def verify(path: str | PathLike[str]) -> dict[str, Any]:
         for side in SIDES:
             _check_links(model, side)
             _check_ids(model.ids[side])
+            _check_places(model.factors.given_map, side)
         for (side, similarity), index in model.indexes.items():
             found = index.search(model.factors[side][0], min(10, len(model.ids[side])))
             if len(found.numbers) != min(10, len(model.ids[side])):
@@ -141,11 +143,13 @@ def _describe(model: Recommender) -> dict[str, Any]:
 
 def _model_arrays(model: Recommender) -> Arrays:
     arrays: Arrays = {}
+    places = map2d.coordinates(model.factors)
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
+        arrays[f"{side}.map"] = places[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.links[side].starts
         arrays[f"{side}.links_numbers"] = model.links[side].numbers
@@ -198,6 +202,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             Solver.from_json(content["solver"]),
             Pair(arrays["user.degree"], arrays["item.degree"]),
             Pair(arrays["user.gram"], arrays["item.gram"]),
+            _places(arrays),
         )
         _check_counts(factors, arrays, content["counts"])
         indexes = {
@@ -269,6 +274,11 @@ def _of(side: Side, arrays: Arrays) -> Arrays:
     return {name.removeprefix(f"{side}."): array for name, array in arrays.items() if name.startswith(f"{side}.")}
 
 
+def _places(arrays: Arrays) -> Pair[map2d.Points] | None:
+    # folders from before the map was kept have none
+    return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
+
+
 def _labels(arrays: Arrays) -> PackedStrings | None:
     if "labels_utf8" not in arrays:
         return None
@@ -294,6 +304,8 @@ def _check_counts(factors: Factors, arrays: Arrays, counts: Mapping[str, int]) -
         for name in ("norms", "degree"):
             if len(arrays[f"{side}.{name}"]) != expected[0]:
                 raise ArtifactError(f"{side}.{name}.npy is not for {expected[0]} {side}s")
+        if f"{side}.map" in arrays and arrays[f"{side}.map"].shape != (expected[0], 2):
+            raise ArtifactError(f"{side}.map.npy is not for {expected[0]} {side}s")
         n_ids = len(IdMap.from_arrays(side, _of(side, arrays)))
         if n_ids != expected[0]:
             raise ArtifactError(f"the folder has {n_ids} {side} ids, the manifest says {expected[0]}")
@@ -306,6 +318,12 @@ def _check_links(model: Recommender, side: Side) -> None:
         raise ArtifactError(f"{side}.links_starts.npy is not ascending from 0 to {len(numbers)}")
     if len(numbers) and (numbers.min() < 0 or numbers.max() >= others):
         raise ArtifactError(f"{side}.links_numbers.npy points outside 0..{others - 1}")
+
+
+def _check_places(places: Pair[map2d.Points] | None, side: Side) -> None:
+    # NaN is not within, either
+    if places is not None and not (np.abs(places[side]) <= 1).all():
+        raise ArtifactError(f"{side}.map.npy has places outside of -1 to 1")
 
 
 def _check_ids(ids: IdMap) -> None:

@@ -28,13 +28,22 @@ def replacing_folder(final: Path) -> Iterator[Path]:
     try:
         yield scratch
         for path in scratch.iterdir():
-            _flush(path)
-        _flush(scratch)
+            flush(path)
+        flush(scratch)
         _switch(scratch, final)
-        _flush(final.parent)
+        flush(final.parent)
     finally:
         # after a switch this is the old folder, otherwise the unfinished new one
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def recover(final: Path) -> None:
@@ -108,11 +117,3 @@ def _alive(pid: str) -> bool:
     except (ValueError, OSError):
         return True
     return True
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

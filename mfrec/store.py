@@ -25,7 +25,7 @@ from pathlib import Path
 
 from mfrec import manifest
 from mfrec.artifact import verify
-from mfrec.atomic import replacing_folder
+from mfrec.atomic import flush, replacing_folder
 from mfrec.errors import ArtifactError, ParameterError
 
 KEEP = 3
@@ -205,14 +205,12 @@ class Store:
     def _point(self, name: str) -> None:
         scratch = self.path / f".{_POINTER}-{os.getpid()}"
         try:
-            with scratch.open("w", encoding="ascii") as file:
-                file.write(f"{name}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            scratch.write_text(f"{name}\n", "ascii")
+            flush(scratch)
             scratch.replace(self.path / _POINTER)
         finally:
             scratch.unlink(missing_ok=True)
-        _flush(self.path)
+        flush(self.path)
 
     def _prune(self, keep: int) -> list[str]:
         spared = {*self.versions[-keep:], self.current}
@@ -291,11 +289,3 @@ def _same(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except OSError:
         return False
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

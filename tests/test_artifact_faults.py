@@ -63,6 +63,7 @@ def file_names() -> list[str]:
         "norms",
         "gram",
         "degree",
+        "map",
         "ids",
         "links_starts",
         "links_numbers",
@@ -415,6 +416,8 @@ def rewrite(folder: Path, name: str, array: Any) -> None:
         ("item.links_numbers.npy", lambda a: a - 10**6),
         ("user.links_starts.npy", lambda a: a[::-1]),
         ("user.links_starts.npy", lambda a: a + 1),
+        ("user.map.npy", lambda a: a + np.float32(2)),
+        ("item.map.npy", lambda a: np.where(a == a.max(), np.float32(np.nan), a)),
     ],
 )
 def test_verify_finds_wrong_values_that_are_sealed(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
@@ -423,7 +426,9 @@ def test_verify_finds_wrong_values_that_are_sealed(folder: Path, name: str, chan
         mfrec.verify(folder)
 
 
-@pytest.mark.parametrize("name", ["user.factors.npy", "item.ids.npy", "user.links_starts.npy", "item.factors.npy"])
+@pytest.mark.parametrize(
+    "name", ["user.factors.npy", "item.ids.npy", "user.links_starts.npy", "item.factors.npy", "item.map.npy"]
+)
 def test_arrays_of_another_shape_or_type_are_refused(folder: Path, name: str) -> None:
     whole = np.load(folder / name)
     for array in (whole[:-1], whole.astype(np.float64)[:, None], np.zeros(0)):

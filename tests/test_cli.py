@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 
 import mfrec
-from mfrec.commands.resolve import fold, resolve
-from mfrec.errors import UnknownIdError
 
 MFREC = [sys.executable, "-c", "from mfrec.cli import main; main()"]
 
@@ -85,10 +83,21 @@ def test_a_near_miss_suggests(home: Path) -> None:
     model = mfrec.load(home / "models" / "sample")
     assert model.labels.item is not None
     title = model.labels.item[7]
-    assert title in fails("recommend", "models/sample", "item2item", title.replace(" ", "  x"), cwd=home)
-    with pytest.raises(UnknownIdError, match="no item has the id or title"):
-        resolve(model, "item", "zzzzzzzzzzzzzzzz")
-    assert fold("  Amélie ") == "amelie"
+    line = fails("recommend", "models/sample", "item2item", title.replace(" ", "  x"), cwd=home)
+    assert "no item has the id or title" in line
+    assert f"{title!r} (id " in line
+    line = fails("recommend", "models/sample", "user2item", 1, "--deny", f"{title}{title}", cwd=home)
+    assert repr(title) in line
+
+
+def test_a_title_of_several_lists_their_ids(home: Path) -> None:
+    frame = pd.DataFrame({"user": [1, 2, 3] * 4, "item": [10, 20, 30] * 4})
+    likes = mfrec.Interactions.from_frame(frame, item_labels={10: "Twins", 20: "TWINS", 30: "Triplets"})
+    mfrec.fit(likes, mfrec.ALSParams(factors=2)).save(home / "twins")
+    line = fails("recommend", "twins", "item2user", "twins", cwd=home)
+    assert line == "mfrec: several items have the title 'twins': ask for one of the ids 10, 20"
+    found = json.loads(run("recommend", "twins", "item2item", "TWINS", "triplets", "--json", cwd=home).stdout)
+    assert [answer["item"] for answer in found] == [20, 30]
 
 
 def test_verify_and_doctor(home: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from mfrec.directions import Direction
+from mfrec.directions import Direction, Side
 from mfrec.index import Index
 from mfrec.recommender import Ranking, Recommender
 
@@ -67,6 +67,11 @@ def _index_row(side: str, similarity: str, index: Index) -> dict[str, Any]:
         "median us": str(measured.get("microseconds", "")),
         "settings": ", ".join(f"{name} {value}" for name, value in index.settings().items()),
     }
+
+
+def counted(count: int, side: Side) -> str:
+    """Return ``"1 item"``, ``"2 items"``."""
+    return f"{count} {side}" if count == 1 else f"{count} {side}s"
 
 
 def print_json(value: Any) -> None:

@@ -6,8 +6,8 @@ import click
 
 from mfrec.artifact import load
 from mfrec.commands.output import print_json, ranking_json, show_ranking
-from mfrec.commands.resolve import resolve
-from mfrec.directions import DIRECTIONS
+from mfrec.directions import DIRECTIONS, Pair
+from mfrec.search import Search
 
 
 @click.command()
@@ -37,9 +37,10 @@ def recommend(
     """
     model = load(folder)
     row = DIRECTIONS[direction]
-    keys = [resolve(model, row.query, text) for text in ids]
-    allowed = [resolve(model, row.target, text) for text in allow] or None
-    denied = [resolve(model, row.target, text) for text in deny]
+    named = Pair.of(lambda side: Search.of(model, side).one)
+    keys = [named[row.query](text) for text in ids]
+    allowed = [named[row.target](text) for text in allow] or None
+    denied = [named[row.target](text) for text in deny]
     rankings = model.recommend(direction, keys, k, exclude_seen=not include_seen, allow=allowed, deny=denied)
     if as_json:
         answers = [ranking_json(row, key, ranking) for key, ranking in zip(keys, rankings, strict=True)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mfrec import artifact
-from mfrec.commands.output import index_rows, print_json, table
+from mfrec.commands.output import counted, index_rows, print_json, table
 
 
 @click.command()
@@ -23,4 +23,7 @@ def verify(folder: Path, as_json: bool) -> None:
     click.echo(
         f"{counts['users']} users x {counts['items']} items x {counts['factors']} factors, {counts['links']} links"
     )
+    cold = content["info"].get("cold", {})
+    if any(cold.values()):
+        click.echo(f"{' and '.join(counted(cold[side], side) for side in cold if cold[side])} without interactions")
     click.echo(table(index_rows(artifact.load(folder))))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Side, other
 from mfrec.ids import Id
 from mfrec.recommender import Ranking
-from mfrec.search import as_id, near_ids
+from mfrec.search import as_id
 from mfrec.service.explain import parts
 from mfrec.service.live import Live
 from mfrec.service.problems import ProblemError
@@ -175,9 +175,7 @@ def _check_all(live: Live, side: Side, keys: Sequence[Id]) -> None:
 
 def _unknown(live: Live, side: Side, texts: Sequence[str]) -> ProblemError:
     first, ids = texts[0][:200], live.model.ids[side]
-    by_text = [{"id": match.id, "label": match.label} for match in live.search[side].find(first, _NEAR)]
-    beside = [_entry(live, side, ids.number(key)) for key in near_ids(ids, first, _NEAR)]
-    near = by_text or beside
+    near = [{"id": match.id, "label": match.label} for match in live.search[side].near(first, _NEAR)]
     names = ", ".join(repr(text[:200]) for text in texts[:5]) + (", ..." if len(texts) > 5 else "")
     meant = ", ".join(f"{e['id']!r}" if e["label"] == str(e["id"]) else f"{e['id']!r} ({e['label']})" for e in near[:3])
     hint = f"did you mean {meant}?" if meant else f"it knows {len(ids)} {side}s, and none is like it."

@@ -13,6 +13,7 @@ import pytest
 
 import mfrec
 from mfrec.directions import DIRECTIONS, other
+from mfrec.map2d import coordinates
 from mfrec.service import fast
 from mfrec.service.problems import KINDS
 from tests.service.conftest import MakeModel, Serve
@@ -73,6 +74,8 @@ def test_the_short_way_answers_as_the_framework_does(
     monkeypatch.setattr(fast, "answer", lambda *_: None)
     for path, answer in zip(paths, quick, strict=True):
         slow = client.get(path)
+        # the clock may tick between the two
+        slow.headers["date"] = answer.headers["date"]
         assert (path, slow.status_code, slow.headers, slow.json()) == (
             path,
             answer.status_code,
@@ -164,6 +167,17 @@ def test_map(client: httpx.Client, model: mfrec.Recommender) -> None:
     assert some["ids"] == [3, 1]
     assert some["x"][0] == whole["x"][whole["ids"].index(3)]
     assert max(map(abs, whole["x"] + whole["y"])) <= 1
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "from before it was kept"])
+def test_the_map_is_the_models(serve: Serve, folders: Folders, kept: bool) -> None:
+    """A folder holds its map, or is so old that the service has to compute it."""
+    folder = folders(0) if kept else Path(__file__).parent.parent / "formats" / "v1"
+    assert (folder / "item.map.npy").exists() == kept
+    ids, places = mfrec.load(folder).ids.item, coordinates(mfrec.load(folder).factors).item
+    chart = serve(folder).get("/v1/map?side=item").json()
+    expected = places[ids.numbers(chart["ids"])].round(4)
+    np.testing.assert_array_equal(np.array([chart["x"], chart["y"]], np.float32).T, expected)
 
 
 def test_model_and_health(client: httpx.Client) -> None:
