@@ -1,31 +1,45 @@
 """Cold start from content: vectors for items nobody has touched, or for users who touched nothing.
 
-What is known about them (title, genres, any text or categories) is turned into features, TF-IDF for text and one
-column per value for categories, and ridge regression maps the features onto the fitted vectors, as the title tower
-of a two-tower network does. The vectors are then rows like any other: indexes, folders and the serving side know no
-difference.
+What is known about them (title, genres, any text, categories or numbers) is turned into features, and ridge
+regression maps the features onto the fitted vectors, as the title tower of a two-tower network does. `mfrec.cold`
+places the vectors into the model.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mfrec.directions import Pair, Side, other
+from mfrec.catalogue import Catalogue
+from mfrec.cold import indexed, widened, with_cold, with_cold_items
+from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError
-from mfrec.factors import Factors, Matrix
-from mfrec.ids import Id, IdMap
+from mfrec.factors import Matrix
+from mfrec.features import clean, features
 from mfrec.index import IndexParams
-from mfrec.links import Links
-from mfrec.packed import PackedStrings
-from mfrec.pipeline import build_indexes
 from mfrec.recommender import Recommender
 
-ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+__all__ = [
+    "ContentModel",
+    "check_content",
+    "cold_start",
+    "fit_content",
+    "learn",
+    "weights_of",
+    "with_cold",
+    "with_cold_items",
+]
+
+ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
+
+# The vectors of items with few users are noise, so an item counts by its users. Of users, what the many with a short
+# history take has to be on a list, and popularity by interactions is that of the few with a long one. How much so was
+# cross-validated on training users of ml-100k: `python -m benchmarks.cold_weights`.
+EXPONENTS = Pair(user=-0.75, item=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +48,8 @@ class ContentModel:
 
     Parameters
     ----------
-    columns
-        Of the tables it reads.
+    texts, numbers
+        Columns of the tables it reads: text and categories; numbers.
     alpha
         Weight of the ridge penalty, chosen by cross-validation.
     error
@@ -45,11 +59,17 @@ class ContentModel:
         The fitted scikit-learn parts.
     """
 
-    columns: tuple[str, ...]
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
     alpha: float
     error: float
     features: Any
     regression: Any
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the tables it reads."""
+        return (*self.texts, *self.numbers)
 
     def vectors(self, table: pd.DataFrame) -> Matrix:
         """Return one vector per row, float32 of shape ``(len(table), factors)``.
@@ -57,11 +77,11 @@ class ContentModel:
         Raises
         ------
         DataError
-            When a column is missing.
+            When a column is missing, or one of numbers holds something else.
         """
         if not len(table):
             return np.zeros((0, self.regression.coef_.shape[0]), np.float32)
-        found = self.regression.predict(self.features.transform(_clean(table, self.columns)))
+        found = self.regression.predict(self.features.transform(clean(table, self.texts, self.numbers)))
         return np.ascontiguousarray(found, np.float32)
 
 
@@ -71,7 +91,8 @@ def fit_content(
     *,
     text: Sequence[str] = (),
     categories: Sequence[str] = (),
-    weights: NDArray[Any] | None = None,
+    numbers: Sequence[str] = (),
+    weights: ArrayLike | None = None,
     alphas: Sequence[float] = ALPHAS,
     seed: int = 42,
 ) -> ContentModel:
@@ -86,9 +107,12 @@ def fit_content(
     text
         Columns of text: TF-IDF over words; lists joined by ``|``, such as MovieLens genres, are text as well.
     categories
-        Columns of categories: one feature per value; values never seen are no value. Cut numbers into ranges first.
+        Columns of categories: one feature per value, a missing one included; values never seen are no value.
+    numbers
+        Columns of numbers, such as an age or a year: a curve over each, see `mfrec.features`; missing ones are
+        no value.
     weights
-        How much each row counts, such as its degree: the vectors of the hardly known are noise.
+        How much each row counts; see `weights_of`.
     alphas
         Ridge penalties to choose from.
     seed
@@ -97,171 +121,141 @@ def fit_content(
     Raises
     ------
     DataError
-        When a column is missing, or the table does not fit the factors or holds nothing to learn from.
+        When a column is missing, one of numbers holds something else, or the table does not fit the factors or
+        holds nothing to learn from.
     ParameterError
         When no column is named.
     """
-    columns = (*text, *categories)
-    if not columns:
-        raise ParameterError("name at least one column of text or categories")
     if len(table) != len(factors):
         raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
-    if len(table) < 2 * FOLDS:
-        raise DataError(f"{len(table)} rows are too few to learn from: at least {2 * FOLDS}")
-    counts = np.ones(len(table)) if weights is None else np.asarray(weights, float) / np.mean(weights)
-    features = _features(text, categories)
-    try:
-        matrix = features.fit_transform(_clean(table, columns))
-    except ValueError as error:
-        raise DataError(f"nothing to learn from in {', '.join(columns)}: {error}") from None
+    counts = np.ones(len(table)) if weights is None else np.asarray(weights, np.float64)
+    counts /= counts.mean()
+    transformer, matrix = _encoded(table, text, categories, numbers)
     alpha, error_left = _choose(matrix, factors, counts, alphas, seed)
-    return ContentModel(columns, alpha, error_left, features, _ridge(alpha).fit(matrix, factors, counts))
+    regression = _fit(alpha, matrix, factors, counts)
+    return ContentModel((*text, *categories), tuple(numbers), alpha, error_left, transformer, regression)
 
 
-def with_cold(
-    model: Recommender,
-    side: Side,
-    ids: Iterable[Id],
-    vectors: Matrix,
-    labels: Mapping[Any, str] | None = None,
-    index_params: IndexParams | None = None,
+def check_content(
+    table: pd.DataFrame, *, text: Sequence[str] = (), categories: Sequence[str] = (), numbers: Sequence[str] = ()
+) -> None:
+    """Raise what `fit_content` would raise for this table, before there are vectors to fit it to."""
+    _encoded(table, text, categories, numbers)
+
+
+def weights_of(side: Side, degree: ArrayLike) -> NDArray[np.float64]:
+    """Return how much each row counts in `fit_content`: its degree for items, ``degree ** -0.75`` for users.
+
+    Parameters
+    ----------
+    side
+        ``"item"`` or ``"user"``.
+    degree
+        How many interactions each row has, above 0.
+    """
+    return np.asarray(degree, np.float64) ** EXPONENTS[side]
+
+
+def learn(factors: Matrix, side: Side, rows: pd.DataFrame, degree: ArrayLike, catalogue: Catalogue) -> ContentModel:
+    """Learn vectors from the columns of a catalogue; one row and one degree above 0 per vector."""
+    return fit_content(factors, rows, **catalogue.roles, weights=weights_of(side, degree))
+
+
+def cold_start(
+    model: Recommender, catalogues: Pair[Catalogue | None], index_params: IndexParams | None = None
 ) -> Recommender:
-    """Return a model that also knows these items (or users), who have no interactions.
-
-    The indexes are built anew. Saving the result keeps the vectors: serving needs no scikit-learn.
+    """Return a model that also knows whatever its catalogues list without interactions; see `with_cold`.
 
     Parameters
     ----------
     model
         A fitted model; it is not changed.
-    side
-        ``"item"`` or ``"user"``: what the ids are.
-    ids
-        New external ids of the model's kind. An id that the model knows with interactions is refused; one that
-        it knows without any gets its vector replaced.
-    vectors
-        One row per id.
-    labels
-        Texts of the new ids, where there are any.
+    catalogues
+        What is known about its users and its items, or None. Every id with interactions must be in its catalogue.
     index_params
         Those of the model where not given.
+
+    Returns
+    -------
+    Recommender
+        Its ``info["cold"]`` says how many ids of each side have a vector from content, ``info["content"]`` from
+        what columns, with what ridge penalty, and what share of the variance was left unexplained.
 
     Raises
     ------
     DataError
-        When ids are repeated or have interactions already, or the vectors do not fit.
+        When a catalogue lacks a known id, its ids are not of the model's kind, or it holds nothing to learn from.
     """
-    given = list(ids)
-    rows = np.asarray(vectors, np.float32)
-    if rows.shape != (len(given), model.factors.size) or not np.isfinite(rows).all():
-        raise DataError(f"vectors of shape {rows.shape} for {len(given)} ids and {model.factors.size} factors")
-    cold = IdMap.of(side, given)
-    old = model.ids[side]
-    _refuse_known(model, side, given)
-    ids_now = IdMap.of(side, [*old, *(key for key in cold if key not in old)])
-    place, new = ids_now.numbers(old), ids_now.numbers(given)
-    numbers: Pair[Any] = Pair.of(lambda s: place if s == side else np.arange(len(model.ids[s])))
-    factors = _placed(model.factors, side, len(ids_now), numbers, new, rows)
-    params = index_params or IndexParams(**model.info.get("index", {}))
-    return replace(
-        model,
-        factors=factors,
-        ids=_with(model.ids, side, ids_now),
-        links=_links(model.links, side, len(ids_now), place),
-        labels=_with(model.labels, side, _labels(model.labels[side], old, ids_now, labels or {})),
-        indexes=build_indexes(factors, params),
-        info={**model.info, "cold": {**model.info.get("cold", {}), side: len(given)}},
-    )
+    wide = model
+    for side in SIDES:
+        catalogue = catalogues[side]
+        if catalogue is not None:
+            wide = _with_listed(wide, side, catalogue)
+    return indexed(wide, index_params)
 
 
-def with_cold_items(
-    model: Recommender, ids: Iterable[Id], vectors: Matrix, labels: Mapping[Any, str] | None = None
-) -> Recommender:
-    """Return a model that also knows these items; see `with_cold`."""
-    return with_cold(model, "item", ids, vectors, labels)
+def _with_listed(model: Recommender, side: Side, catalogue: Catalogue) -> Recommender:
+    """Place what a catalogue lists beyond what has interactions; every label of the catalogue is taken over."""
+    ids, links = model.ids[side], model.links[side]
+    degree = np.diff(links.starts)
+    warm = np.flatnonzero(degree)
+    rows = catalogue.rows(side, ids.ids(warm))
+    cold = catalogue.without(rows.index)
+    vectors, info = np.zeros((0, model.factors.size), np.float32), dict(model.info)
+    if len(cold):
+        content = learn(model.factors[side][warm], side, rows, degree[warm], catalogue)
+        vectors = content.vectors(cold)
+        told = {"columns": list(content.columns), "alpha": content.alpha, "error": round(content.error, 4)}
+        info["content"] = {**info.get("content", {}), side: told}
+    wide = widened(model, side, cold.index.tolist(), vectors, catalogue.labels())
+    return replace(wide, info={**wide.info, **info, "cold": wide.info["cold"]})
 
 
-def _features(text: Sequence[str], categories: Sequence[str]) -> Any:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import OneHotEncoder
-
-    # a genre such as Sci-Fi is one word
-    word = r"[\w-]+"
-    words = [
-        (f"text {name}", TfidfVectorizer(token_pattern=word, sublinear_tf=True, strip_accents="unicode"), name)
-        for name in text
-    ]
-    values = [("categories", OneHotEncoder(handle_unknown="ignore"), list(categories))] if categories else []
-    return ColumnTransformer([*words, *values])
-
-
-def _clean(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise DataError(f"the table has no column {missing[0]!r}: it has {', '.join(map(repr, table.columns))}")
-    return table[list(columns)].fillna("").astype(str)
-
-
-def _ridge(alpha: float) -> Any:
-    from sklearn.linear_model import Ridge
-
-    # a dual or sparse solver as suits the shape; the intercept is the mean vector
-    return Ridge(alpha=alpha, solver="auto")
+def _encoded(
+    table: pd.DataFrame, text: Sequence[str], categories: Sequence[str], numbers: Sequence[str]
+) -> tuple[Any, Any]:
+    """Return the fitted transformer of a table, and its features."""
+    texts = (*text, *categories)
+    if not texts and not numbers:
+        raise ParameterError("name at least one column of text, categories or numbers")
+    if len(table) < 2 * FOLDS:
+        raise DataError(f"{len(table)} rows are too few to learn from: at least {2 * FOLDS}")
+    cleaned = clean(table, texts, numbers)
+    transformer = features(cleaned, text, categories, numbers)
+    try:
+        return transformer, transformer.fit_transform(cleaned)
+    except ValueError as error:
+        raise DataError(f"nothing to learn from in {', '.join(texts)}: {error}") from None
 
 
 def _choose(
     matrix: Any, factors: Matrix, counts: NDArray[Any], alphas: Sequence[float], seed: int
 ) -> tuple[float, float]:
-    """Return the penalty with the least squared error on held-out folds, and that error beside the mean's."""
+    """Return the penalty with the least squared error on held-out folds, and that error beside the mean's.
+
+    From the largest down to the first that is worse: the error has one valley, and small penalties take longest.
+    """
     fold = np.random.default_rng(seed).permutation(len(factors)) % FOLDS
-    errors, of_mean = np.zeros(len(alphas)), 0.0
-    for number in range(FOLDS):
-        held, kept = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        mean = np.average(factors[kept], axis=0, weights=counts[kept])
-        of_mean += float(counts[held] @ ((factors[held] - mean) ** 2).sum(1))
-        for place, alpha in enumerate(alphas):
-            found = _ridge(alpha).fit(matrix[kept], factors[kept], counts[kept]).predict(matrix[held])
-            errors[place] += counts[held] @ ((factors[held] - found) ** 2).sum(1)
-    best = int(errors.argmin())
-    return float(alphas[best]), float(errors[best] / of_mean) if of_mean else 0.0
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+
+    def error(predict: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]) -> float:
+        return sum(float(counts[held] @ ((factors[held] - predict(kept, held)) ** 2).sum(1)) for kept, held in parts)
+
+    def ridge(alpha: float) -> float:
+        return error(lambda kept, held: _fit(alpha, matrix[kept], factors[kept], counts[kept]).predict(matrix[held]))
+
+    of_mean = error(lambda kept, held: np.average(factors[kept], axis=0, weights=counts[kept]))
+    best, least = 0.0, np.inf
+    for alpha in sorted(alphas, reverse=True):
+        found = ridge(alpha)
+        if found > least:
+            break
+        best, least = float(alpha), found
+    return best, least / of_mean if of_mean else 0.0
 
 
-def _refuse_known(model: Recommender, side: Side, ids: Sequence[Id]) -> None:
-    old, links = model.ids[side], model.links[side]
-    known = [key for key in ids if key in old and len(links.of(old.number(key)))]
-    if known:
-        raise DataError(f"{side} {known[0]!r} has interactions: its own vector is better than one from content")
+def _fit(alpha: float, matrix: Any, factors: Matrix, counts: NDArray[Any]) -> Any:
+    from sklearn.linear_model import Ridge
 
-
-def _with(pair: Pair[Any], side: Side, value: Any) -> Pair[Any]:
-    return Pair.of(lambda s: value if s == side else pair[s])
-
-
-def _placed(
-    factors: Factors, side: Side, size: int, numbers: Pair[Any], new: NDArray[np.int64], rows: Matrix
-) -> Factors:
-    """Return the factors with room for new rows; what folding in uses stays that of the fit."""
-    matrix = np.zeros((size, factors.size), np.float32)
-    degree = np.zeros(size, np.int64)
-    matrix[numbers[side]], degree[numbers[side]] = factors[side], factors.degree[side]
-    matrix[new] = rows
-    both = _with(Pair(factors.user, factors.item), side, matrix)
-    return Factors(both.user, both.item, factors.solver, _with(factors.degree, side, degree), factors.gram)
-
-
-def _links(links: Pair[Links], side: Side, size: int, place: NDArray[np.int64]) -> Pair[Links]:
-    own, across = links[side], links[other(side)]
-    counts = np.zeros(size, np.int64)
-    counts[place] = np.diff(own.starts)
-    # ids keep their order, so the numbers within a row stay ascending
-    moved = Links(across.starts, place[across.numbers].astype(across.numbers.dtype))
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return _with(_with(links, side, Links(starts, own.numbers)), other(side), moved)
-
-
-def _labels(labels: PackedStrings | None, old: IdMap, ids: IdMap, new: Mapping[Any, str]) -> PackedStrings | None:
-    if labels is None and not new:
-        return None
-    texts = dict(zip(old, labels, strict=True)) if labels is not None else {}
-    return PackedStrings.pack({**texts, **new}.get(key, "") for key in ids)
+    # a dual or sparse solver as suits the shape; the intercept is the mean vector
+    return Ridge(alpha=alpha, solver="auto").fit(matrix, factors, counts)

@@ -1,5 +1,6 @@
 """Tables from files: CSV and TSV, plain or compressed, and Parquet."""
 
+from collections.abc import Sequence
 from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
@@ -15,8 +16,10 @@ _PARQUET = (".parquet", ".pq")
 _TABS = (".tsv", ".tab")
 
 
-def read_table(path: Path, wanted: list[str], ids: list[str]) -> pd.DataFrame:
+def read_table(path: Path, wanted: list[str], ids: list[str], texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read the wanted columns of a file; id columns become integers only where nothing is lost by it.
+
+    Columns of text stay as they are written, so that a title such as "1984" is no number.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def read_table(path: Path, wanted: list[str], ids: list[str]) -> pd.DataFrame:
     if not path.exists():
         raise DataError(f"no such file: {path}")
     parquet = path.suffix.lower() in _PARQUET
-    frame = _read_parquet(path) if parquet else _read_csv(path, ids)
+    frame = _read_parquet(path) if parquet else _read_csv(path, [*ids, *texts])
     missing = [name for name in wanted if name not in frame.columns]
     if missing:
         have = ", ".join(map(repr, frame.columns[:20]))
@@ -39,11 +42,13 @@ def read_table(path: Path, wanted: list[str], ids: list[str]) -> pd.DataFrame:
     return frame[list(dict.fromkeys(wanted))]
 
 
-def _read_csv(path: Path, ids: list[str]) -> pd.DataFrame:
+def _read_csv(path: Path, verbatim: list[str]) -> pd.DataFrame:
     separator = "\t" if any(s.lower() in _TABS for s in path.suffixes) else ","
     try:
         # "NA" and "null" are fine ids and titles; only an empty field is missing
-        return pd.read_csv(path, sep=separator, dtype=dict.fromkeys(ids, "str"), keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            path, sep=separator, dtype=dict.fromkeys(verbatim, "str"), keep_default_na=False, na_values=[""]
+        )
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty") from None
     except pd.errors.ParserError as error:

@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 
 import mfrec
+from benchmarks.every_answer import check
 from mfrec.content import fit_content, with_cold, with_cold_items
-from mfrec.datasets import load_items, load_users
+from mfrec.datasets import load_items, load_users, tells_users
 from mfrec.datasets.synthetic import GENRES, Sample, sample
 from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError
-from mfrec.evaluation import evaluate_cold
-from mfrec.evaluation.cold import rows_of
 from mfrec.recommender import Recommender
 from tests.conftest import random_interactions, small_model
 
@@ -55,25 +54,6 @@ def test_a_new_item_goes_to_those_who_like_its_genre(known: Sample, columns: dic
         assert (known.genre.item[numbers] == genre).mean() > 0.9
 
 
-def test_held_out_items_are_found_by_their_genre(known: Sample) -> None:
-    report = evaluate_cold(known.interactions, told(known), key="id", text=["genre"], k=15, params=PARAMS)
-    assert report.items == 60
-    assert report.among_cold["random"] == pytest.approx(15 / 60)
-    # nobody has touched a cold item, so popularity cannot tell one from another
-    assert report.among_cold["popularity"] == report.among_cold["random"]
-    assert report.among_all["popularity"] == 0
-    assert report.among_cold["content"] > 0.7
-    assert report.among_all["content"] > 2 * report.among_all["random"]
-    assert "recall@15 of 60 items held out entirely" in str(report)
-
-
-def test_content_that_says_nothing_is_no_better_than_chance(known: Sample) -> None:
-    table = told(known).assign(genre=np.random.default_rng(0).choice(["a", "b", "c"], 300))
-    report = evaluate_cold(known.interactions, table, key="id", categories=["genre"], k=15, params=PARAMS)
-    assert report.among_cold["content"] == pytest.approx(0.25, abs=0.1)
-    assert report.error > 0.9
-
-
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("text", [False, True])
 def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
@@ -107,6 +87,66 @@ def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
     first = model.ids.item.id(0)
     assert out.splitlines() == ["5 []", f"['{first}'] {{'item': 1}}"]
+
+
+def test_a_loaded_model_takes_more_and_keeps_its_index_parameters(model: Recommender, tmp_path: Path) -> None:
+    """The parameters come back from JSON, where tuples are lists."""
+    with_cold_items(model, [-1], model.factors.item[:1]).save(tmp_path / "one")
+    loaded = mfrec.load(tmp_path / "one")
+    wide = with_cold(loaded, "item", [-2, -1], model.factors.item[1:3])
+    assert wide.info["cold"] == {"item": 2}
+    assert mfrec.IndexParams(**{**wide.info["index"], "at_k": tuple(wide.info["index"]["at_k"])}) == mfrec.IndexParams(
+        **model.info["index"]
+    )
+    exact = with_cold(loaded, "item", [-2], model.factors.item[1:2], index_params=mfrec.IndexParams(index="exact"))
+    assert exact.info["index"]["index"] == "exact"
+    assert {index.backend for index in exact.indexes.values()} == {"exact"}
+
+
+def test_labels_of_the_new_and_of_the_old(model: Recommender, text_model: Recommender) -> None:
+    first = model.ids.item.id(0)
+    wide = with_cold_items(model, [-1], model.factors.item[:1], {-1: "new", first: "old", 10**9: "nobody"})
+    assert wide.labels.item is not None
+    assert list(wide.labels.item) == ["new", "old", *[""] * (len(model.ids.item) - 1)]
+    assert text_model.labels.item is not None
+    wide = with_cold_items(text_model, ["zz"], text_model.factors.item[:1])
+    assert wide.labels.item is not None
+    assert list(wide.labels.item) == ["", *text_model.labels.item]
+
+
+@pytest.mark.parametrize("index", ["annoy", "exact"])
+def test_filters_and_batches_of_a_cold_query(index: str) -> None:
+    """A cold id is asked and answered like any other: every rule of `recommend` holds, on both sides."""
+    likes = random_interactions(60, 80)
+    model = small_model(likes, index=index)
+    rng = np.random.default_rng(0)
+    for side in SIDES:
+        model = with_cold(model, side, [-3, -2, 10**6], rng.normal(size=(3, 8)).astype(np.float32) * 0.1)
+    for name, row in mfrec.DIRECTIONS.items():
+        everything = list(model.ids[row.target])
+        for key, batched in zip([-3, 10**6], model.recommend(name, [-3, 10**6], 200), strict=True):
+            vector = model.factors[row.query][model.ids[row.query].number(key)]
+            own = [] if row.across else [key]
+            assert sorted(batched.ids) == sorted(set(everything) - set(own))
+            same = model.recommend_vectors(name, vector, 200, deny=own)[0]
+            assert (same.ids, same.scores.tolist()) == (batched.ids, batched.scores.tolist())
+            denied = batched.ids[:3]
+            assert model.recommend(name, [key], 10, deny=denied)[0].ids == batched.ids[3:13]
+            allowed = sorted(batched.ids)[:5]
+            assert model.recommend(name, [key], 10, allow=allowed)[0].ids == [i for i in batched.ids if i in allowed]
+        if index == "exact":
+            whole = [pair for b in model.recommend_all(name, 7) for pair in zip(b.queries, b.ids, strict=True)]
+            assert whole == [(q, i) for q in model.ids[row.query] for i in model.recommend(name, [q], 7)[0].ids]
+
+
+def test_every_answer_of_a_saved_model_is_right(model: Recommender, tmp_path: Path) -> None:
+    for side in SIDES:
+        model = with_cold(model, side, [-3, 10**6], model.factors[side][2:4])
+    model.save(tmp_path / "wide")
+    mfrec.verify(tmp_path / "wide")
+    loaded = mfrec.load(tmp_path / "wide")
+    for name, row in mfrec.DIRECTIONS.items():
+        assert check(loaded, name, 10) == (len(model.ids[row.query]), 0)
 
 
 def test_an_item_known_without_interactions_gets_its_vector() -> None:
@@ -145,11 +185,12 @@ def test_tables_that_do_not_fit() -> None:
         fit_content(vectors[:3], table[:3], text=["title"])
     with pytest.raises(DataError, match="nothing to learn from in empty"):
         fit_content(vectors, table, text=["empty"])
-    ids = mfrec.IdMap.of("item", [1, 2])
-    with pytest.raises(DataError, match="no row for id 2"):
-        rows_of(pd.DataFrame({"id": [1]}), "id", ids)
-    with pytest.raises(DataError, match="id 1 stands twice"):
-        rows_of(pd.DataFrame({"id": [1, 1, 2]}), "id", ids)
+    with pytest.raises(DataError, match=r"column 'title' holds 'word', which is no number"):
+        fit_content(vectors, table, numbers=["title"])
+    with pytest.raises(DataError, match="column 'empty' holds no number"):
+        fit_content(vectors, table, numbers=["empty"])
+    with pytest.raises(DataError, match="column 'far' holds inf"):
+        fit_content(vectors, table.assign(far=np.inf), numbers=["far"])
 
 
 def test_no_cold_rows_are_no_vectors(known: Sample) -> None:
@@ -160,16 +201,22 @@ def test_no_cold_rows_are_no_vectors(known: Sample) -> None:
 def test_movielens_tells_about_movies_and_users(movielens_home: Path) -> None:
     movies, users = load_items("ml-100k", movielens_home), load_users("ml-100k", movielens_home)
     assert movies.iloc[0].tolist() == [1, "Toy Story (1995)", "Animation|Children's|Comedy"]
-    assert users.iloc[0].tolist() == [1, "20s", "M", "technician"]
+    assert users.iloc[0].tolist() == [1, 24, "M", "technician", "8"]
+    # zip codes of other countries start with a letter
+    assert sorted(users["region"].unique()) == ["", *"0123456789"]
+    assert tells_users("ml-100k", movielens_home)
     assert len(users) == 943
 
 
 def test_users_of_a_later_layout_and_what_is_no_user(tmp_path: Path) -> None:
     (tmp_path / "ratings.dat").write_text("1::2::3::4\n")
+    assert not tells_users(tmp_path)
     with pytest.raises(DataError, match="tells nothing about its users"):
         load_users(tmp_path)
     (tmp_path / "users.dat").write_text("1::F::1::10::48067\n2::M::56::16::70072\n")
-    assert load_users(tmp_path)["age"].tolist() == ["0s", "50s"]
+    assert load_users(tmp_path)["age"].tolist() == [1, 56]
+    assert load_users(tmp_path)["region"].tolist() == ["4", "7"]
+    assert tells_users(tmp_path)
     (tmp_path / "users.dat").write_text("1::F\n")
     with pytest.raises(DataError, match=r"users\.dat line 1: not a user"):
         load_users(tmp_path)

@@ -8,8 +8,17 @@ import pytest
 
 import mfrec
 from mfrec.cli import COMMANDS, cli
+from mfrec.commands.catalogues import catalogue_options
 from mfrec.directions import DIRECTIONS
 from mfrec.index.params import TAILS
+
+
+@catalogue_options
+def _takes_catalogues() -> None: ...
+
+
+# as the command line has them
+COLD = [option.opts[0] for option in click.command()(_takes_catalogues).params]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -23,6 +32,11 @@ def test_every_command_is_in_the_readme_and_has_help(name: str) -> None:
     assert command.help
     undocumented = [option.name for option in command.params if isinstance(option, click.Option) and not option.help]
     assert undocumented == []
+
+
+@pytest.mark.parametrize("name", [*COLD, "--cold-start", "--cold item", "--cold user"])
+def test_every_option_about_cold_items_and_users_is_in_the_readme(name: str) -> None:
+    assert f"`{name}" in README
 
 
 @pytest.mark.parametrize("name", mfrec.__all__)

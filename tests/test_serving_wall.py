@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mfrec.directions import DIRECTIONS
+from mfrec.cold import with_cold
+from mfrec.directions import DIRECTIONS, SIDES
 from mfrec.recommender import Recommender
 
 FORBIDDEN = ("scipy", "pandas", "sklearn", "implicit", "click", "tqdm", "threadpoolctl", "tabulate", "pyarrow")
@@ -32,7 +33,15 @@ print(json.dumps({"answers": answers, "modules": sorted({name.split(".")[0] for 
 """
 
 
-@pytest.mark.parametrize("name", ["model", "text_model"])
+@pytest.fixture
+def cold_model(model: Recommender) -> Recommender:
+    """A model whose first user and first item have no interactions, only vectors."""
+    for side in SIDES:
+        model = with_cold(model, side, [-1, 10**6], model.factors[side][:2], {-1: "new"})
+    return model
+
+
+@pytest.mark.parametrize("name", ["model", "text_model", "cold_model"])
 def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> None:
     model: Recommender = request.getfixturevalue(name)
     model.save(tmp_path / "model")

@@ -5,9 +5,12 @@ from typing import Any
 import click
 
 from mfrec.als import ALSParams
+from mfrec.commands.catalogues import catalogue_options, named_sides, read_catalogue
 from mfrec.commands.options import als_params, parameter_options, params_option, read_source, source_options
+from mfrec.directions import SIDES, Side
+from mfrec.errors import ParameterError
 from mfrec.evaluation import evaluate as run
-from mfrec.evaluation import splits
+from mfrec.evaluation import evaluate_cold, splits
 from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.pipeline import fit
@@ -18,34 +21,79 @@ SPLITS = ("random", "last", "time")
 @click.command()
 @click.argument("source")
 @click.option("--split", type=click.Choice(SPLITS), default="random", show_default=True, help="How to hold out.")
-@click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Held out by random and time.")
+@click.option(
+    "--test-fraction", type=float, default=0.2, show_default=True, help="Held out by random, time and --cold."
+)
 @click.option("--last", default=1, show_default=True, help="Held out per user by --split last.")
 @click.option("-k", "ks", type=int, multiple=True, default=(10, 100), show_default=True, help="Repeat for several.")
 @click.option("--warm", is_flag=True, help="Leave out events whose user or item has no training data.")
 @click.option("--through-index", is_flag=True, help="Measure what the indexes return, too.")
+@click.option("--cold", type=click.Choice(SIDES), help="Hold items or users out entirely, known by a table alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @source_options
+@catalogue_options
 @params_option
 @parameter_options(ALSParams)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def evaluate(
-    source: str, ks: tuple[int, ...], warm: bool, through_index: bool, as_json: bool, quiet: bool, **options: Any
-) -> None:
+def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Fit on a part of SOURCE and measure all four directions on the rest.
 
-    SOURCE is what mfrec fit takes. mfrec/evaluation/README.md says what each direction is asked.
+    SOURCE is what mfrec fit takes. mfrec/evaluation/README.md says what each direction is asked. With --cold, items
+    (or users) are held out entirely and get a vector from a table alone: --items (or --users) as in mfrec fit, or
+    what a MovieLens release tells.
 
     \b
     mfrec evaluate ml-100k
     mfrec evaluate ml-100k --split time --warm -k 20 --params params.json
+    mfrec evaluate ml-100k --cold item
     """
     params = als_params(options)
+    if cold is not None:
+        _refuse_given("split", "last", "warm", "through_index")
+        click.echo(_cold(source, cold, params, as_json, quiet, options))
+        return
+    if named_sides(options):
+        raise ParameterError(f"--{named_sides(options)[0]}s is for --cold {named_sides(options)[0]}")
     train, test = _split(read_source(source, options), options, params.seed)
     # scores are exhaustive: an index is only built well where it is measured
+    through_index = options["through_index"]
     index = IndexParams() if through_index else IndexParams(index="exact")
     model = fit(train, params, index, progress=not quiet)
-    report = run(model, test, ks, train=train, through_index=through_index, warm=warm, seed=params.seed)
+    report = run(
+        model,
+        test,
+        options["ks"],
+        train=train,
+        through_index=through_index,
+        warm=options["warm"],
+        seed=params.seed,
+    )
     click.echo(report.to_json() if as_json else report)
+
+
+def _refuse_given(*names: str) -> None:
+    ctx = click.get_current_context()
+    for name in names:
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise ParameterError(f"--{name.replace('_', '-')} has no meaning with --cold, which holds out at random")
+
+
+def _cold(source: str, side: Side, params: ALSParams, as_json: bool, quiet: bool, options: dict[str, Any]) -> str:
+    interactions = read_source(source, options)
+    catalogue = read_catalogue(source, side, options, interactions)
+    report = evaluate_cold(
+        interactions,
+        catalogue.table,
+        key=catalogue.key,
+        side=side,
+        **catalogue.roles,
+        fraction=options["test_fraction"],
+        k=options["ks"],
+        params=params,
+        progress=not quiet,
+        seed=params.seed,
+    )
+    return report.to_json() if as_json else str(report)
 
 
 def _split(interactions: Interactions, options: dict[str, Any], seed: int) -> tuple[Interactions, Interactions]:

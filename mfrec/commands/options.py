@@ -80,11 +80,17 @@ def read_source(source: str, options: dict[str, Any]) -> Interactions:
     return _read(source, options).filter(**{name: options[name] for name in LIMITS})
 
 
+def is_movielens(source: str) -> bool:
+    """Whether a source is a MovieLens release: a name, a folder or a zip."""
+    path = Path(source)
+    return source in RELEASES or path.is_dir() or path.suffix == ".zip"
+
+
 def _read(source: str, options: dict[str, Any]) -> Interactions:
     if source == SAMPLE:
         return sample().interactions
     path = Path(source)
-    if source in RELEASES or path.is_dir() or path.suffix == ".zip":
+    if is_movielens(source):
         given = [o for o in COLUMN_OPTIONS[2:] if options.get(o)]
         if given:
             raise ParameterError(f"--{given[0].replace('_', '-')} is for tables; a MovieLens release needs no columns")

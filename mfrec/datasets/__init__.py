@@ -1,7 +1,7 @@
 """Data sets: the MovieLens releases."""
 
 from mfrec.datasets.fetch import LICENCE_NOTICE, download
-from mfrec.datasets.movielens import RELEASES, data_home, load_items, load_movielens, load_users
+from mfrec.datasets.movielens import RELEASES, data_home, load_items, load_movielens, load_users, tells_users
 from mfrec.datasets.parse import Release
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "load_items",
     "load_movielens",
     "load_users",
+    "tells_users",
 ]

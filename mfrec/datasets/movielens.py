@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mfrec.datasets.parse import LAYOUTS, Release, Root, detect, open_source, read_movies, read_ratings
-from mfrec.datasets.users import read_users
+from mfrec.datasets.users import read_users, users_file
 from mfrec.errors import DataError
 from mfrec.interactions import Interactions
 
@@ -110,9 +110,10 @@ def load_items(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
 
 
 def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """Load what a release tells about its users: ``user_id``, ``age``, ``gender`` and ``occupation``.
+    """Load what a release tells about its users: ``user_id``, ``age``, ``gender``, ``occupation`` and ``region``.
 
-    ml-100k and ml-1m tell it. ``age`` is a decade such as ``"20s"``, ``occupation`` a word or, in ml-1m, a code.
+    ml-100k and ml-1m tell it. In ml-1m, ``age`` is the start of a range and ``occupation`` a code; ``region`` is
+    the first digit of the zip code, or "".
 
     Raises
     ------
@@ -123,6 +124,14 @@ def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
     with open_source(path) as opened:
         root, _ = detect(opened)
         return read_users(root)
+
+
+def tells_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> bool:
+    """Whether `load_users` has something to read; DataError where there is no such release."""
+    path, _ = _locate(name, data_home)
+    with open_source(path) as opened:
+        root, _ = detect(opened)
+        return users_file(root) is not None
 
 
 def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> tuple[Path, Release | None]:

@@ -7,20 +7,27 @@ from mfrec.errors import DataError
 
 # file: (separator, order of the fields that are kept)
 _FILES = {
-    "u.user": ("|", ("user_id", "age", "gender", "occupation")),
-    "users.dat": ("::", ("user_id", "gender", "age", "occupation")),
+    "u.user": ("|", ("user_id", "age", "gender", "occupation", "zip")),
+    "users.dat": ("::", ("user_id", "gender", "age", "occupation", "zip")),
 }
 
 
+def users_file(source: Root) -> str | None:
+    """Return the name of the file that tells about users, or None."""
+    return next((name for name in _FILES if (source / name).is_file()), None)
+
+
 def read_users(source: Root) -> pd.DataFrame:
-    """Read ``user_id`` (int64), ``age`` (a decade such as ``"20s"``), ``gender`` and ``occupation`` (str).
+    """Read ``user_id`` and ``age`` (int64), ``gender``, ``occupation`` and ``region`` (str).
+
+    The region is the first digit of the zip code, a part of the United States; "" for those of other countries.
 
     Raises
     ------
     DataError
         When there is no such file, or naming the first line that is not a user.
     """
-    name = next((n for n in _FILES if (source / n).is_file()), None)
+    name = users_file(source)
     if name is None:
         raise DataError(f"{source} tells nothing about its users: it holds none of {', '.join(_FILES)}")
     separator, order = _FILES[name]
@@ -29,5 +36,7 @@ def read_users(source: Root) -> pd.DataFrame:
         fields = dict(zip(order, line.split(separator), strict=False))
         if len(fields) < len(order) or not (fields["user_id"].isdecimal() and fields["age"].isdecimal()):
             raise DataError(f"{source / name} line {number}: not a user: {line[:80]!r}")
-        rows.append({**fields, "user_id": int(fields["user_id"]), "age": f"{int(fields['age']) // 10 * 10}s"})
-    return pd.DataFrame(rows, columns=["user_id", "age", "gender", "occupation"])
+        region = fields["zip"][:1] if fields["zip"][:1].isdecimal() else ""
+        row = {"gender": fields["gender"], "occupation": fields["occupation"]}
+        rows.append({**row, "user_id": int(fields["user_id"]), "age": int(fields["age"]), "region": region})
+    return pd.DataFrame(rows, columns=["user_id", "age", "gender", "occupation", "region"])

@@ -1,7 +1,8 @@
-"""`evaluate_cold`: items held out entirely, known by their content alone."""
+"""`evaluate_cold`: items, or users, held out entirely and known by their content alone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,50 +10,120 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.als import ALSParams, fit_als
-from mfrec.content import fit_content
-from mfrec.errors import DataError, ParameterError
+from mfrec.catalogue import Catalogue
+from mfrec.content import ContentModel, learn, weights_of
+from mfrec.directions import SIDES, Pair, Side
+from mfrec.errors import ParameterError
+from mfrec.evaluation.baselines import constant, dot
+from mfrec.evaluation.metrics import RANK_METRICS, Values
+from mfrec.evaluation.ranking import Numbers, Scorer, Task, by_scores
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
+from mfrec.links import Links
 
-Scorer = Callable[[int], NDArray[np.float64]]
+METRICS = ("recall", "query_hit_rate", "ndcg")
+# what the printed table shows of them
+SHOWN = {"recall": "recall", "query_hit_rate": "hit rate"}
+EVERYTHING = "all items"
+HELD_OUT = "held-out items"
+
+
+@dataclass(frozen=True)
+class ColdRow:
+    """One figure.
+
+    Parameters
+    ----------
+    ranked
+        `EVERYTHING`: all items that the training data does not link to the user; or `HELD_OUT`: those items alone.
+    contender
+        ``"content"`` or a baseline.
+    metric, k, value
+        As in `mfrec.evaluation.metrics`; a mean over the users asked, higher is better.
+    ahead, error
+        How far content is ahead of this contender, and one standard error of that mean over the users asked.
+    """
+
+    ranked: str
+    contender: str
+    metric: str
+    k: int
+    value: float
+    ahead: float
+    error: float
 
 
 @dataclass(frozen=True)
 class ColdReport:
-    """Recall of held-out items, a mean over the users who touched any.
+    """What `evaluate_cold` found.
 
     Parameters
     ----------
-    k
-        Length of the lists.
-    items, users
-        How many items were held out, and how many users touched one of them.
-    among_cold
-        Contender -> recall@k where the held-out items alone are ranked. ``"popularity"`` has nothing to go by,
-        since nobody has touched any of them: all tie, and it equals ``"random"``. ``"mean vector"`` is the fit
-        without content.
-    among_all
-        Contender -> recall@k where they compete with everything the user has not touched; here popularity ranks
-        every known item first and finds none, unless k reaches beyond the known items.
-    alpha, error
-        As in `mfrec.content.ContentModel`.
+    side
+        What was held out.
+    held_out, asked
+        How many items (or users) that were, and how many users' lists were looked at.
+    rows
+        Every figure.
+    columns, alpha, regression_error
+        What the vectors come from; as in `mfrec.content.ContentModel`.
     """
 
-    k: int
-    items: int
-    users: int
-    among_cold: dict[str, float]
-    among_all: dict[str, float]
+    side: Side
+    held_out: int
+    asked: int
+    rows: tuple[ColdRow, ...]
+    columns: tuple[str, ...]
     alpha: float
-    error: float
+    regression_error: float
+
+    def value(self, contender: str = "content", *, ranked: str = EVERYTHING, metric: str = "recall", k: int) -> float:
+        """Return one figure.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such figure.
+        """
+        for row in self.rows:
+            if (row.contender, row.ranked, row.metric, row.k) == (contender, ranked, metric, k):
+                return row.value
+        raise ParameterError(f"the report has no figure for {(contender, ranked, metric, k)}")
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the whole report as JSON text."""
+        return json.dumps(asdict(self), indent=indent)
 
     def __str__(self) -> str:
         """Return a table."""
         from tabulate import tabulate
 
-        rows = [(name, f"{self.among_cold[name]:.4f}", f"{self.among_all[name]:.4f}") for name in self.among_cold]
-        head = f"recall@{self.k} of {self.items} items held out entirely ({self.users} users)"
-        return head + "\n" + tabulate(rows, ["by", "among cold", "among all"], disable_numparse=True)
+        ks = dict.fromkeys(row.k for row in self.rows)
+        columns = [(metric, k) for metric in SHOWN for k in ks]
+        figures = {(r.ranked, r.contender, r.metric, r.k): r for r in self.rows}
+        lines = []
+        for ranked, contender in dict.fromkeys((r.ranked, r.contender) for r in self.rows):
+            rows = [figures[ranked, contender, *column] for column in columns]
+            last = figures[ranked, contender, "recall", max(ks)]
+            ahead = "" if contender == "content" else f"{last.ahead:+.4f} ± {last.error:.4f}"
+            lines.append([ranked, contender, *(f"{row.value:.4f}" for row in rows), ahead])
+        head = f"{self.held_out} {self.side}s held out entirely, known by {', '.join(self.columns)}"
+        asked = f"{self.asked} users' lists; content: ridge penalty {self.alpha:g}, {self.regression_error:.0%} of the "
+        names = [f"{SHOWN[metric]}@{k}" for metric, k in columns]
+        table = tabulate(lines, ["ranked", "by", *names, f"content ahead, recall@{max(ks)}"], disable_numparse=True)
+        return f"{head}\n{asked}vectors' variance unexplained\n{table}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A fit that knows nothing of what is held out, and what the users asked took of it."""
+
+    side: Side
+    cold: NDArray[np.bool_]
+    train: Interactions
+    test: Interactions
+    factors: Factors
+    asked: Numbers
 
 
 def evaluate_cold(
@@ -60,92 +131,157 @@ def evaluate_cold(
     table: pd.DataFrame,
     *,
     key: str,
+    side: Side = "item",
     text: Sequence[str] = (),
     categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
     fraction: float = 0.2,
-    k: int = 100,
+    k: int | Iterable[int] = 100,
     params: ALSParams | None = None,
+    max_queries: int = 20_000,
+    progress: bool = False,
     seed: int = 42,
 ) -> ColdReport:
-    """Hold items out entirely, give them vectors from their content, and see whether users' lists find them.
+    """Hold items (or users) out entirely, give them vectors from their content, and look at users' lists.
+
+    Of items, the users who took a held-out one and also something else are asked, and their lists should hold the
+    held-out items they took. Of users, the held-out ones are asked, and their lists should hold what they took.
+    The baselines: the mean vector, which is the fit without content; popularity, the number of users of an item,
+    and for users also popularity where each training user has one vote, shared among the user's items; and random,
+    by expectation over all orders, like every tie.
 
     Parameters
     ----------
     interactions
         Who touched what.
     table
-        What is known about the items; column ``key`` holds their ids.
-    text, categories
+        What is known about the items (or users); column ``key`` holds their ids.
+    side
+        ``"item"`` or ``"user"``: what is held out.
+    text, categories, numbers
         Columns, as in `mfrec.content.fit_content`.
     fraction
-        Share of the items to hold out.
+        Share of the items (or users) to hold out.
     k
-        Length of the lists.
-    params, seed
-        Of the fit; of the choice of items and of the random baseline.
+        Lengths of the lists.
+    params
+        Of the fit.
+    max_queries
+        Where more users are to be asked, a random sample of so many is.
+    progress
+        Show a progress bar of the fit on stderr.
+    seed
+        Of the choice of what is held out, and of the sample.
 
     Raises
     ------
     DataError
-        When the table lacks an item.
+        When the table lacks an id, as `Catalogue` does, or as `mfrec.content.fit_content` does.
     ParameterError
-        For a fraction or a k out of range.
+        For an unknown side, a fraction or a k out of range.
     """
-    if not 0 < fraction < 1 or k < 1:
-        raise ParameterError(f"fraction must be between 0 and 1 and k above 0, got {fraction} and {k}")
-    rows = rows_of(table, key, interactions.ids.item)
-    cold = np.zeros(interactions.shape[1], bool)
-    order = np.random.default_rng(seed).permutation(len(cold))
-    cold[order[: max(1, round(fraction * len(cold)))]] = True
-    train, test = interactions.take(~cold[interactions.items]), interactions.take(cold[interactions.items])
-    factors, degree = fit_als(train, params), train.degree
-    warm = degree.item > 0
-    counts = degree.item[warm]
-    content = fit_content(factors.item[warm], rows[warm], text=text, categories=categories, weights=counts, seed=seed)
-    mean = np.average(factors.item[warm], axis=0, weights=counts)
-    asked = np.flatnonzero((test.degree.user > 0) & (degree.user > 0))
-    contenders: dict[str, Scorer] = {
-        "content": _dot(factors, cold, content.vectors(rows[cold])),
-        "mean vector": _dot(factors, cold, mean),
-        "popularity": lambda user: degree.item.astype(float),
-        "random": lambda user: np.zeros(len(cold)),
+    ks = tuple(sorted(set(k))) if isinstance(k, Iterable) else (k,)
+    if side not in SIDES or not 0 < fraction < 1 or not ks or min(ks) < 1:
+        raise ParameterError(f"side must be user or item, fraction within 0 and 1, k above 0: {side}, {fraction}, {k}")
+    catalogue = Catalogue(table, key, text, categories, numbers)
+    rows = catalogue.rows(side, interactions.ids[side])
+    trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
+    warm = trial.train.degree[side] > 0
+    counts = trial.train.degree[side][warm]
+    content = learn(trial.factors[side][warm], side, rows[warm], counts, catalogue)
+    mean = np.average(trial.factors[side][warm], axis=0, weights=weights_of(side, counts))
+    contenders = _contenders(trial, content.vectors(rows[trial.cold]), mean)
+    figures = _figures(trial, contenders, ks)
+    return _report(trial, content, figures)
+
+
+def _hold_out(
+    interactions: Interactions,
+    side: Side,
+    fraction: float,
+    params: ALSParams | None,
+    max_queries: int,
+    progress: bool,
+    seed: int,
+) -> _Trial:
+    rng = np.random.default_rng(seed)
+    cold = np.zeros(len(interactions.ids[side]), bool)
+    cold[rng.permutation(len(cold))[: max(1, round(fraction * len(cold)))]] = True
+    held = cold[Pair(interactions.users, interactions.items)[side]]
+    train, test = interactions.take(~held), interactions.take(held)
+    # a user without any training data has no vector to ask with, unless that is what content gives
+    asked = np.flatnonzero((test.degree.user > 0) & ((train.degree.user > 0) | (side == "user")))
+    if len(asked) > max_queries:
+        asked = np.sort(rng.choice(asked, max_queries, replace=False))
+    return _Trial(side, cold, train, test, fit_als(train, params, progress=progress), asked)
+
+
+def _contenders(trial: _Trial, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
+    train = trial.train
+    contenders = {
+        "content": _with_rows(trial, vectors),
+        "mean vector": _with_rows(trial, mean),
+        "popularity": constant(train.degree.item.astype(np.float32)),
+        "random": constant(np.zeros(len(train.ids.item), np.float32)),
     }
-    only, everything = (
-        {name: _recall(scorer, train, test, asked, where, k) for name, scorer in contenders.items()}
-        for where in (cold, np.ones(len(cold), bool))
+    if trial.side == "item":
+        return contenders
+    share = 1 / np.maximum(train.degree.user, 1)
+    votes = np.bincount(train.items, share[train.users], minlength=train.shape[1])
+    random = contenders.pop("random")
+    return {**contenders, "popularity, one vote each": constant(votes.astype(np.float32)), "random": random}
+
+
+def _with_rows(trial: _Trial, vectors: NDArray[Any]) -> Scorer:
+    """Score by the inner product, with vectors for what is held out."""
+    matrix = trial.factors[trial.side].copy()
+    matrix[trial.cold] = vectors
+    both = Pair.of(lambda side: matrix if side == trial.side else trial.factors[side])
+    return dot(Factors(both.user, both.item), "user", "item")
+
+
+def _figures(
+    trial: _Trial, contenders: Mapping[str, Scorer], ks: tuple[int, ...]
+) -> dict[tuple[str, str, str, int], Values]:
+    """Return one value per user asked for every figure."""
+    groups = {EVERYTHING: np.arange(trial.train.shape[1])}
+    if trial.side == "item":
+        groups = {HELD_OUT: np.flatnonzero(trial.cold), **groups}
+    found = {}
+    for ranked, items in groups.items():
+        seen, taken = (_links(part.matrix[trial.asked][:, items]) for part in (trial.train, trial.test))
+        nothing = Links(np.zeros(len(trial.asked) + 1, np.int64), np.zeros(0, np.int64))
+        task = Task(trial.asked, taken, {"plain": nothing, "unseen": seen}, len(items))
+        for name, scorer in contenders.items():
+            ranks = by_scores(task, _among(scorer, items), ("unseen",), ks)["unseen"].ranks
+            for metric in METRICS:
+                for k in ks:
+                    found[ranked, name, metric, k] = RANK_METRICS[metric](ranks, k)
+    return found
+
+
+def _links(matrix: Any) -> Links:
+    rows = matrix.tocsr()
+    rows.sort_indices()
+    return Links(rows.indptr.astype(np.int64), rows.indices.astype(np.int64))
+
+
+def _among(scorer: Scorer, items: Numbers) -> Scorer:
+    return lambda numbers: np.ascontiguousarray(scorer(numbers)[:, items])
+
+
+def _report(trial: _Trial, content: ContentModel, figures: Mapping[tuple[str, str, str, int], Values]) -> ColdReport:
+    rows = []
+    for (ranked, name, metric, k), values in figures.items():
+        ahead = figures[ranked, "content", metric, k] - values
+        error = float(ahead.std(ddof=1) / np.sqrt(len(ahead))) if len(ahead) > 1 else 0.0
+        rows.append(ColdRow(ranked, name, metric, k, float(values.mean()), float(ahead.mean()), error))
+    return ColdReport(
+        trial.side,
+        int(trial.cold.sum()),
+        len(trial.asked),
+        tuple(rows),
+        content.columns,
+        content.alpha,
+        round(content.error, 4),
     )
-    return ColdReport(k, int(cold.sum()), len(asked), only, everything, content.alpha, content.error)
-
-
-def _dot(factors: Factors, cold: NDArray[np.bool_], vectors: Any) -> Scorer:
-    items = factors.item.astype(float)
-    items[cold] = vectors
-    return lambda user: items @ factors.user[user]
-
-
-def rows_of(table: pd.DataFrame, key: str, ids: Any) -> pd.DataFrame:
-    """Return the rows of a table in the order of the ids; DataError where one is missing or stands twice."""
-    if key not in table.columns:
-        raise DataError(f"the table has no column {key!r}: it has {', '.join(map(repr, table.columns))}")
-    twice = table[key][table[key].duplicated()].tolist()
-    if twice:
-        raise DataError(f"{key} {twice[0]!r} stands twice in the table")
-    found = table.set_index(key)
-    missing = [i for i in ids if i not in found.index]
-    if missing:
-        raise DataError(f"the table has no row for {key} {missing[0]!r} ({len(missing)} are missing)")
-    return found.loc[list(ids)]
-
-
-def _recall(scorer: Scorer, train: Interactions, test: Interactions, asked: Any, where: Any, k: int) -> float:
-    """Return recall@k, its expectation over all orders where scores tie."""
-    recalls = []
-    for user in asked.tolist():
-        eligible = where.copy()
-        eligible[train.matrix[user].indices] = False
-        scores = np.where(eligible, scorer(user), -np.inf)
-        held_out = test.matrix[user].indices
-        above = (scores[None, :] > scores[held_out, None]).sum(1)
-        tied = (scores[None, :] == scores[held_out, None]).sum(1)
-        recalls.append(float(np.clip((k - above) / tied, 0, 1).mean()))
-    return float(np.mean(recalls))
