@@ -20,9 +20,11 @@ import mfrec
 from mfrec.als import ALSParams, fit_als
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
+from mfrec.interactions import Interactions
 from mfrec.tuning import tune
 
 METRIC = "ndcg@20"
+FIRST_SEED = 42
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Run:
     trials: int
     validation: float
     test: float
+    hits: tuple[float, float]
     params: ALSParams
 
 
@@ -45,10 +48,15 @@ def runs(data: str, seed: int, seconds: float, trials: int | None = None) -> lis
     for contender, plain in (("mfrec, tuned", False), ("plain ALS, tuned", True)):
         tuned = tune(rest, metric=METRIC, minutes=seconds / 60, trials=trials, plain=plain, seed=seed)
         best = tuned.best
-        value = measure(fit_als(rest, best.params), rest, test)[METRIC]
-        found.append(Run(data, seed, contender, len(tuned.trials), best.score, value, best.params))
-    value = measure(fit_als(rest, ALSParams()), rest, test)[METRIC]
-    return [*found, Run(data, seed, "mfrec, defaults", 0, float("nan"), value, ALSParams())]
+        found.append(Run(data, seed, contender, len(tuned.trials), best.score, *judge(rest, test, best.params)))
+    return [*found, Run(data, seed, "mfrec, defaults", 0, float("nan"), *judge(rest, test, ALSParams()))]
+
+
+def judge(rest: Interactions, test: Interactions, params: ALSParams) -> tuple[float, tuple[float, float], ALSParams]:
+    """Fit on all but the test part and ask for it once: NDCG@20, and the hit rates per event @10 and @100."""
+    factors = fit_als(rest, params)
+    hits = tuple(float(measure(factors, rest, test, k)[f"hit_rate@{k}"]) for k in (10, 100))
+    return float(measure(factors, rest, test, 20)[METRIC]), (hits[0], hits[1]), params
 
 
 def summary(found: list[Run]) -> str:
@@ -59,10 +67,17 @@ def summary(found: list[Run]) -> str:
         plain = {r.seed: r.test for r in found if (r.data, r.contender) == (data, "plain ALS, tuned")}
         gains = np.array([own[seed] / plain[seed] - 1 for seed in own])
         values = np.array(list(own.values()))
-        row = (data, contender, f"{values.mean():.4f}", f"{_spread(values):.4f}")
-        rows.append((*row, f"{gains.mean():+.1%}", f"{gains.min():+.1%} to {gains.max():+.1%}", len(own)))
-    head = ["data", "model", METRIC, "std", "gain", "gain, least to most", "seeds"]
+        row = [data, contender, f"{values.mean():.4f}", f"{_spread(values):.4f}"]
+        hits = np.array([r.hits for r in found if (r.data, r.contender) == (data, contender)]).mean(axis=0)
+        row += [f"{gains.mean():+.1%}", f"{gains.min():+.1%} to {gains.max():+.1%}", str(len(own))]
+        rows.append([*row, f"{hits[0]:.4f}", f"{hits[1]:.4f}"])
+    head = ["data", "model", METRIC, "std", "gain", "gain, least to most", "seeds", "hit rate@10", "hit rate@100"]
     return tabulate(rows, head, disable_numparse=True)
+
+
+def _line(run: Run) -> str:
+    figures = f"{METRIC} {run.test:.4f}, hit rate {run.hits[0]:.4f} @10, {run.hits[1]:.4f} @100"
+    return f"{run.data} seed {run.seed} {run.contender}: {figures}"
 
 
 def _spread(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
@@ -80,9 +95,9 @@ def main() -> None:
     options = parser.parse_args()
     found: list[Run] = []
     for data in options.data:
-        for seed in range(1, options.seeds + 1):
+        for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
             found += runs(data, seed, options.seconds, options.trials)
-            print("\n".join(f"{r.data} seed {r.seed} {r.contender}: {r.test:.4f}" for r in found[-3:]), flush=True)
+            print("\n".join(map(_line, found[-3:])), flush=True)
             if options.out is not None:
                 options.out.write_text(json.dumps([asdict(r) for r in found], indent=1) + "\n")
     print(summary(found))

@@ -1,0 +1,150 @@
+"""How soon a search is done: the best value over time, by `mfrec.tune` and by scikit-learn's random sampler.
+
+Usage: python benchmarks/search_budget.py [ml-100k | sample:700000] [--seconds 300] [--seeds 3] [--out FILE]
+
+Both search the same space on the same validation split for the same time, from the same first trial (the defaults).
+The sampler of scikit-learn (`ParameterSampler`, what `RandomizedSearchCV` draws from) fits every draw to its end;
+`mfrec.tune` draws by Optuna's TPE, starts around the defaults, and gives hopeless trials up. Shown are the best
+validation value after 15, 30, 60, ... seconds as a share of the best that either search reached, and what the best
+parameters of each are worth on a test part that neither has seen.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import loguniform, randint, uniform
+from sklearn.model_selection import ParameterSampler
+from tabulate import tabulate
+
+import mfrec
+from mfrec.als import ALSParams, fit_als
+from mfrec.errors import DataError
+from mfrec.evaluation import measure
+from mfrec.evaluation.splits import random_split
+from mfrec.interactions import Interactions
+from mfrec.tuning import FACTORS, SPACE, Trial, tune
+
+METRIC, K = "ndcg@20", 20
+MARKS = (15, 30, 60, 120, 300, 600)
+
+DISTRIBUTIONS: Mapping[str, Callable[[float, float], Any]] = {
+    "log": loguniform,
+    "int": lambda low, high: randint(int(low), int(high) + 1),
+    "float": lambda low, high: uniform(low, high - low),
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search on one split: when each trial was done, what it scored, and what the best is worth on test."""
+
+    sampler: str
+    seed: int
+    seconds: list[float]
+    scores: list[float]
+    test: float
+    params: ALSParams
+
+    def best_after(self, seconds: float) -> float:
+        """Return the best score so far; 0 before the first trial is done."""
+        return max((score for at, score in zip(self.seconds, self.scores, strict=True) if at <= seconds), default=0.0)
+
+
+def by_tune(train: Interactions, validation: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
+    """Yield the trials of `mfrec.tune`; one that was given up scores 0."""
+    found = tune(train, validation=validation, metric=METRIC, minutes=seconds / 60, seed=seed)
+    for trial in found.trials:
+        yield replace(trial, score=0.0) if trial.stopped else trial
+
+
+def by_random(train: Interactions, validation: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
+    """Yield the trials of scikit-learn's random sampler."""
+    end, drawn = time.monotonic() + seconds, draws(train, seed)
+    while time.monotonic() < end:
+        params, began = next(drawn), time.perf_counter()
+        try:
+            score = measure(fit_als(train, params), train, validation, k=K)[METRIC]
+        except DataError:
+            # a fit that diverges
+            score = 0.0
+        yield Trial(params, float(score), time.perf_counter() - began)
+
+
+def draws(train: Interactions, seed: int) -> Iterator[ALSParams]:
+    """Yield the defaults, then what scikit-learn's sampler draws, without end."""
+    space = {name: DISTRIBUTIONS[kind](low, high) for name, (kind, low, high) in SPACE.items()}
+    space["factors"] = [size for size in FACTORS if size <= min(train.shape) // 2]
+    yield ALSParams()
+    for drawn in ParameterSampler(space, n_iter=1_000_000, random_state=seed):
+        yield replace(ALSParams(), **{name: _plain(value) for name, value in drawn.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+SAMPLERS = {"mfrec tune (TPE)": by_tune, "scikit-learn's random": by_random}
+
+
+def searches(ratings: Interactions, seconds: float, seed: int) -> Iterator[Search]:
+    """Run both searches, one after the other, and ask each once for the test part."""
+    rest, test = random_split(ratings, 0.2, seed)
+    train, validation = random_split(rest, 0.2, seed)
+    for name, sampler in SAMPLERS.items():
+        began = time.perf_counter()
+        trials = list(sampler(train, validation, seconds, seed))
+        wall = time.perf_counter() - began
+        # what a search spends between its trials counts, too
+        times = np.cumsum([trial.seconds for trial in trials])
+        best = max(trials, key=lambda trial: trial.score)
+        value = measure(fit_als(rest, best.params), rest, test, k=K)[METRIC]
+        scores = [trial.score for trial in trials]
+        yield Search(name, seed, (times * wall / times[-1]).tolist(), scores, float(value), best.params)
+
+
+def rows(found: list[Search], seconds: float) -> Iterator[list[str]]:
+    """Yield a row per search."""
+    for search in found:
+        top = max(max(other.scores) for other in found if other.seed == search.seed)
+        shares = [f"{search.best_after(mark) / top:.3f}" for mark in MARKS if mark < seconds]
+        row = [search.sampler, str(search.seed), str(len(search.scores)), *shares]
+        yield [*row, f"{max(search.scores):.4f}", f"{search.test:.4f}"]
+
+
+def load(name: str) -> Interactions:
+    """Load a MovieLens release, or generate ``sample:N`` interactions."""
+    if not name.startswith("sample:"):
+        return mfrec.load_movielens(name)
+    count = int(name.removeprefix("sample:"))
+    return mfrec.sample(max(600, count // 70), max(400, count // 140), count).interactions
+
+
+def main() -> None:
+    """Run, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", default="ml-100k")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    ratings, found = load(options.data), []
+    for seed in range(1, options.seeds + 1):
+        for search in searches(ratings, options.seconds, seed):
+            found.append(search)
+            print(f"seed {seed}, {search.sampler}: {max(search.scores):.4f}", flush=True)
+            if options.out is not None:
+                options.out.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+    marks = [f"{mark} s" for mark in MARKS if mark < options.seconds]
+    head = ["sampler", "seed", "trials", *marks, f"best {METRIC}, validation", "test"]
+    print(repr(ratings))
+    print(tabulate(rows(found, options.seconds), head, disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()
