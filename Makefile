@@ -44,7 +44,7 @@ $(VENV)/.bench: $(VENV)/.installed
 	-$(PYTHON) -m venv .venv-tfrs && .venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
 
-bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower, in full: about three hours; resumes
+bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower, in full: two to three hours; resumes
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.reporting --readme README.md
 

@@ -1,14 +1,18 @@
 """mfrec against a TensorFlow Recommenders two-tower: everything that is measured, in one command that resumes.
 
 Usage: python -m benchmarks.bench [--dataset ml-100k ...] [--seeds 5] [--out benchmarks/report] [--fresh] [--smoke]
+                                  [--step searches accuracy curves costs]
 
 Every result is one JSON file under ``OUT/raw``; a file that is there, and was made with the same settings, is not
-made again. ``--fresh`` removes all but the searches, ``--fresh-search`` those too. The report is written last.
+made again. Searches and accuracy may run beside other work; curves and costs are times and want a quiet machine, so
+``--step`` runs some alone. ``--fresh`` removes all but the searches, ``--fresh-search`` those too. The report is
+written last.
 """
 
 import argparse
 import logging
 import shutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +25,15 @@ REPORT = Path(__file__).parent / "report"
 SMOKE_REPORT = Path("build") / "bench-smoke"
 
 
-def run(plan: Plan, folder: Path) -> None:
+STEPS: Mapping[str, Callable[[Steps], None]] = {
+    "searches": Steps.searches,
+    "accuracy": Steps.accuracy,
+    "curves": Steps.curves,
+    "costs": Steps.costs,
+}
+
+
+def run(plan: Plan, folder: Path, chosen: Iterable[str] = STEPS) -> None:
     """Measure everything that can be measured here, and note what cannot."""
     reason = towers.missing()
     missing = {} if reason is None else {"two-tower": reason}
@@ -35,10 +47,8 @@ def run(plan: Plan, folder: Path) -> None:
     for name in names:
         ratings = protocols.load(name, plan.users)
         steps = Steps(plan, folder / "raw" / name, name, ratings, with_towers=reason is None)
-        steps.searches()
-        steps.accuracy()
-        steps.curves()
-        steps.costs()
+        for step in chosen:
+            STEPS[step](steps)
     raw.write(folder / "raw" / "status.json", {"about": raw.about(), "missing": missing, "user": USER, "title": TITLE})
 
 
@@ -68,6 +78,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--trials", type=int, help="of each two-tower search")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--step", nargs="+", choices=tuple(STEPS), default=tuple(STEPS))
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--fresh-search", action="store_true")
     parser.add_argument("--smoke", action="store_true", help="one epoch of a small sample, to see that all of it runs")
@@ -84,7 +95,7 @@ def main() -> None:
     folder = args.out or (SMOKE_REPORT if args.smoke else REPORT)
     if args.fresh or args.fresh_search or args.smoke:
         clear(folder, searches=args.fresh_search or args.smoke)
-    run(plan, folder)
+    run(plan, folder, args.step)
     reporting.write(folder)
     print(f"the report is {folder / 'README.md'}")
 

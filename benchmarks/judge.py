@@ -35,7 +35,10 @@ class Contender:
     model
         Instead of scorers: a model of mfrec, judged as it scores itself.
     events
-        Scores of all titles by the position of a test event, where the query depends on when it is asked.
+        Scores of all titles by the position of a test event, where the query depends on when it is asked; the
+        events of new users stand last.
+    newcomers
+        Scores of all titles by the position of a new user's event, of what takes such events in as they come.
     fit_seconds
         How long the training took, without imports and reading.
     settings
@@ -47,6 +50,7 @@ class Contender:
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
     model: mfrec.Recommender | None = None
     events: Scorer | None = None
+    newcomers: Scorer | None = None
     fit_seconds: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -89,20 +93,35 @@ def judge_strangers(split: Split, contender: Contender) -> Metrics:
 
     ``cold titles`` are ranked among all titles, and among the cold ones alone; ``new users`` get all titles.
     """
+    return _cold_titles(split, contender) | _new_users(split, contender)
+
+
+def _cold_titles(split: Split, contender: Contender) -> Metrics:
     scorer = _user2item(split, contender)
     if scorer is None:
         return {}
-    timed = contender.events is not None
-    cold = split.train.degree.item == 0
-    test, new = split.test, split.new_users
+    cold, test = split.train.degree.item == 0, split.test
     chosen = np.flatnonzero(cold[test.items])
-    asked = chosen if timed else test.users[chosen]
+    asked = chosen if contender.events is not None else test.users[chosen]
     found = {"cold titles/events": float(len(chosen)), "cold titles/titles": float(cold.sum())}
     found |= _hit_rates("cold titles", asked, test.items[chosen], scorer, np.zeros(0, np.int64))
-    found |= _hit_rates("cold titles among themselves", asked, test.items[chosen], scorer, np.flatnonzero(~cold))
-    asked = len(test) + np.arange(len(new)) if timed else new.users
-    found |= {"new users/events": float(len(new)), "new users/users": float(len(np.unique(new.users)))}
-    return found | _hit_rates("new users", asked, new.items, scorer, np.zeros(0, np.int64))
+    return found | _hit_rates("cold titles among themselves", asked, test.items[chosen], scorer, np.flatnonzero(~cold))
+
+
+def _new_users(split: Split, contender: Contender) -> Metrics:
+    new = split.new_users
+    places = np.arange(len(new))
+    if contender.newcomers is not None:
+        scorer, asked = contender.newcomers, places
+    elif contender.events is not None:
+        scorer, asked = contender.events, len(split.test) + places
+    else:
+        found = _user2item(split, contender)
+        if found is None:
+            return {}
+        scorer, asked = found, new.users
+    counts = {"new users/events": float(len(new)), "new users/users": float(len(np.unique(new.users)))}
+    return counts | _hit_rates("new users", asked, new.items, scorer, np.zeros(0, np.int64))
 
 
 def _user2item(split: Split, contender: Contender) -> Scorer | None:

@@ -17,8 +17,8 @@ class Plan:
     ----------
     datasets
         MovieLens releases by name.
-    seeds
-        Splits and models per protocol.
+    seeds, cold_seeds
+        Splits and models per protocol; and where whole titles are held out.
     tower_trials, mfrec_trials
         Of each search, per data set and protocol; a two-tower takes a minute or two, mfrec less than a second.
     snapshots
@@ -35,7 +35,8 @@ class Plan:
 
     datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small")
     seeds: int = 5
-    tower_trials: int = 10
+    cold_seeds: int = 2
+    tower_trials: int = 12
     mfrec_trials: int = 120
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)

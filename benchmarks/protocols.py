@@ -91,6 +91,19 @@ def validation(outer: Split) -> Split:
     return split(outer.dataset, outer.train, protocol, outer.seed + 1000)
 
 
+def validations(outer: Split, count: int = 3) -> list[Split]:
+    """Return several validation parts: other random fifths, or each time the last fifth of what stands before.
+
+    The first is `validation`. One part of some thousand events is too noisy to choose among a hundred trials.
+    """
+    if outer.protocol != "time":
+        return [split(outer.dataset, outer.train, "random", outer.seed + 1000 * n) for n in range(1, count + 1)]
+    parts = [validation(outer)]
+    while len(parts) < count:
+        parts.append(validation(parts[-1]))
+    return parts
+
+
 def _parts(ratings: mfrec.Interactions, protocol: str, seed: int) -> tuple[mfrec.Interactions, mfrec.Interactions]:
     if protocol == "random":
         return mfrec.splits.random_split(ratings, TEST_FRACTION, seed)

@@ -1,12 +1,12 @@
 """Choosing parameters on a validation part of the training data, for the two-tower and for mfrec alike."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from benchmarks import contenders, towers
+from benchmarks import contenders, moment, towers
 from benchmarks.judge import Contender, Metrics, judge
 from benchmarks.protocols import Split
 from benchmarks.two_tower_settings import ARTICLE, Settings
@@ -78,10 +78,26 @@ def try_tower(inner: Split, settings: Settings, snapshots: tuple[int, ...]) -> l
     return trials
 
 
-def try_mfrec(inner: Split, params: Mapping[str, Any]) -> Trial:
-    """Fit mfrec once."""
-    contender = contenders.mfrec_with(inner, **params)
-    return _trial(params, judge(inner, contender, ("user2item",)), contender.fit_seconds)
+def try_mfrec(folds: Sequence[Split], params: Mapping[str, Any]) -> Trial:
+    """Fit mfrec once on each validation split; the value is the mean."""
+    fits = [contenders.mfrec_with(fold, **params) for fold in folds]
+    return _mean(params, [judge(fold, fit, ("user2item",)) for fold, fit in zip(folds, fits, strict=True)], fits)
+
+
+def try_moments(folds: Sequence[Split], params: Mapping[str, Any]) -> list[Trial]:
+    """Fit mfrec on each validation split, and ask it at event times with histories that fade faster or slower."""
+    fits = [contenders.mfrec_with(fold, **params) for fold in folds]
+    trials = []
+    for tried in moment.MOMENTS:
+        found = [judge(fold, moment.asked_at(fold, fit, tried), ()) for fold, fit in zip(folds, fits, strict=True)]
+        trials.append(_mean({**params, **asdict(tried)}, found, fits))
+    return trials
+
+
+def _mean(settings: Mapping[str, Any], found: Sequence[Metrics], fits: Sequence[Contender]) -> Trial:
+    metrics = {name: float(np.mean([metrics[name] for metrics in found])) for name in OBJECTIVE}
+    seconds = sum(fit.fit_seconds for fit in fits)
+    return _trial(settings, metrics, seconds) | {"values": [objective(metrics) for metrics in found]}
 
 
 def best(trials: list[Trial]) -> Trial:
@@ -113,10 +129,13 @@ def tower_candidates(seed: int) -> Iterator[Settings]:
 
 
 def mfrec_candidates(seed: int) -> Iterator[dict[str, Any]]:
-    """Yield parameters to try, without end; the first are the defaults."""
+    """Yield parameters to try, without end: the defaults, then in turn some near them and some from anywhere."""
     yield {}
     rng = np.random.default_rng(seed)
+    near = [name for name in MFREC_SPACE if name != "half_life"]
     while True:
+        changed = rng.choice(near, 2, replace=False).tolist()
+        yield {name: _pick(rng, MFREC_SPACE[name]) for name in changed}
         yield _draw(rng, MFREC_SPACE)
 
 

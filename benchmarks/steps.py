@@ -1,5 +1,6 @@
 """The steps of the benchmark on one data set; each result is one JSON file."""
 
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mfrec
-from benchmarks import contenders, costs, protocols, raw, search, towers
+from benchmarks import contenders, costs, moment, protocols, raw, search, towers
 from benchmarks.judge import Contender, judge, judge_strangers
 from benchmarks.plan import FIRST_SEED, TITLE, USER, Plan
 from benchmarks.protocols import Split
@@ -20,7 +21,8 @@ CURVE = "user2item/unseen/hit_rate@100"
 # what the names of the two ways to ask a two-tower end in
 View = Callable[[Split, towers.Towers], Contender]
 VIEWS: Mapping[str, View] = {"": towers.as_article, ", one vector per user": towers.one_per_user}
-MFREC_ITERATIONS = (1, 2, 3, 5, 10, 15, 30)
+MFREC_ITERATIONS = (1, 2, 3, 5, 8, 12, 20, 30)
+MFREC_FITS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +51,30 @@ class Steps:
     def searches(self) -> None:
         """Choose parameters on a validation part of the training data, by a random split and by time."""
         for protocol in ("random", "time"):
-            self.tuned_mfrec(protocol)
+            self.tuned_moment(protocol)
             if self.with_towers:
                 self.tuned_tower(protocol)
 
     def tuned_mfrec(self, protocol: str) -> Json:
         """Return the best trial of mfrec for a protocol."""
-        inner = self._validation(protocol)
+        inner, folds = self._validation(protocol), self._validations(protocol)
         candidates = list(islice(search.mfrec_candidates(inner.seed), self.plan.mfrec_trials))
-        wanted = {"candidates": candidates, "parameters": asdict(mfrec.ALSParams())}
-        trials = partial(_each, partial(search.try_mfrec, inner), candidates)
+        wanted = {"candidates": candidates, "parameters": asdict(mfrec.ALSParams()), "folds": len(folds)}
+        trials = partial(_each, partial(search.try_mfrec, folds), candidates)
         return search.best(self.keep(f"search-{inner.protocol}", "mfrec", wanted, trials)["trials"])
+
+    def tuned_moment(self, protocol: str) -> Json:
+        """Return the best way to let histories fade, with mfrec's tuned parameters."""
+        inner, params = self._validation(protocol), self.tuned_mfrec(protocol)["settings"]
+        folds = self._validations(protocol)
+        wanted = {"params": params, "moments": [asdict(tried) for tried in moment.MOMENTS], "folds": len(folds)}
+        made = self.keep(
+            f"search-{inner.protocol}",
+            "mfrec-moment",
+            wanted | {"parameters": asdict(mfrec.ALSParams())},
+            partial(_trials, search.try_moments, folds, params),
+        )
+        return dict(search.best(made["trials"])["settings"])
 
     def tuned_tower(self, protocol: str) -> Settings:
         """Return the settings of the best two-tower."""
@@ -88,6 +103,9 @@ class Steps:
         # where titles are cold there is nothing to choose parameters on: those of the random split serve
         return protocols.validation(self.split("random" if protocol == "cold" else protocol, FIRST_SEED))
 
+    def _validations(self, protocol: str) -> list[Split]:
+        return protocols.validations(self.split("random" if protocol == "cold" else protocol, FIRST_SEED))
+
     def split(self, protocol: str, seed: int) -> Split:
         """Split the data set."""
         return protocols.split(self.dataset, self.ratings, protocol, seed)
@@ -95,18 +113,30 @@ class Steps:
     def accuracy(self) -> None:
         """Judge every contender by every protocol and seed."""
         for protocol in protocols.PROTOCOLS:
-            for seed in range(FIRST_SEED, FIRST_SEED + self.plan.seeds):
+            count = min(self.plan.seeds, self.plan.cold_seeds) if protocol == "cold" else self.plan.seeds
+            for seed in range(FIRST_SEED, FIRST_SEED + count):
                 split = self.split(protocol, seed)
                 for name, make in contenders.BASELINES.items():
                     self._judge(split, name, {}, partial(make, split))
                 params = {**self.tuned_mfrec(protocol)["settings"]}
                 self._judge(split, "mfrec tuned", params, partial(contenders.mfrec_with, split, **params))
+                self._judge_special(split, params)
                 if self.with_towers:
                     self._judge_towers(split, "two-tower", ARTICLE, VIEWS)
                     self._judge_towers(split, "two-tower tuned", self.tuned_tower(protocol), VIEWS)
                     timeless = self.timeless_tower(protocol)
                     if timeless is not None:
                         self._judge_towers(split, "two-tower tuned, without time", timeless, {"": towers.one_per_user})
+
+    def _judge_special(self, split: Split, params: Json) -> None:
+        """Judge what mfrec does with times, titles and newcomers, where there is something to do."""
+        if split.protocol == "cold":
+            self._judge(split, "mfrec, with titles", {}, partial(contenders.titles_in_words, split))
+            return
+        timed = self.tuned_moment(split.protocol)
+        self._judge(split, "mfrec tuned, at the event's time", timed, partial(moment.at_event_times, split, timed))
+        if len(split.new_users):
+            self._judge(split, "mfrec tuned, folding in", params, partial(moment.folding_in, split, params))
 
     def _judge_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, View]) -> None:
         settings = self.plan.cap(settings.but(seed=split.seed))
@@ -120,7 +150,8 @@ class Steps:
             self._judge(split, name + suffix, asdict(settings), partial(_viewed, view, split, trained))
 
     def _judge(self, split: Split, name: str, settings: Json, make: Callable[[], Contender]) -> None:
-        version = {"parameters": asdict(mfrec.ALSParams())} if name == "mfrec" else {}
+        # what is not named in the settings is a default
+        version = {"parameters": asdict(mfrec.ALSParams())} if name.startswith("mfrec") else {}
 
         def result() -> Json:
             contender = make()
@@ -152,9 +183,12 @@ class Steps:
     def _mfrec_curve(self, split: Split, params: Json) -> Json:
         points = []
         for iterations in MFREC_ITERATIONS:
-            contender = contenders.mfrec_with(split, **{**params, "iterations": iterations})
-            value = judge(split, contender, ("user2item",))[CURVE]
-            points.append({"passes": iterations, "fit_seconds": contender.fit_seconds, "value": value})
+            make = partial(contenders.mfrec_with, split, **{**params, "iterations": iterations})
+            # so short a time wants repeating
+            fits = [make() for _ in range(MFREC_FITS)]
+            value = judge(split, fits[0], ("user2item",))[CURVE]
+            seconds = statistics.median(fit.fit_seconds for fit in fits)
+            points.append({"passes": iterations, "fit_seconds": seconds, "value": value})
         return {"metric": CURVE, "points": points}
 
     def _tower_curve(self, split: Split, settings: Settings) -> Json:
@@ -195,5 +229,5 @@ def _each(trial: Callable[[Json], Json], candidates: list[Json]) -> Json:
     return {"trials": [trial(candidate) for candidate in candidates]}
 
 
-def _trials(make: Callable[[Split, Settings, tuple[int, ...]], list[Json]], *given: Any) -> Json:
+def _trials(make: Callable[..., list[Json]], *given: Any) -> Json:
     return {"trials": make(*given)}

@@ -73,7 +73,7 @@ def figure(raw: Raw, how: str, places: tuple[Place, ...]) -> tuple[float, float,
 def summarise(raw: Raw) -> dict[str, Line]:
     """Return every figure by name."""
     lines = {}
-    for name, how, places in (*_accuracy(raw), *_costs(raw), *_searches(raw)):
+    for name, how, places in (*_accuracy(raw), *_curves(raw), *_costs(raw), *_searches(raw)):
         lines[name] = Line(name, how, *figure(raw, how, places), places)
     return lines
 
@@ -96,6 +96,16 @@ def _accuracy(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
             groups.setdefault((dataset, protocol, who, metric), []).append((path, "metrics", metric))
     for key, places in groups.items():
         yield "|".join(key), "mean", tuple(places)
+
+
+def _curves(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
+    for path, content in raw.items():
+        if "points" in content:
+            _, dataset, _, file = path.split("/")
+            for number, point in enumerate(content["points"]):
+                for name in ("fit_seconds", "value"):
+                    key = f"{dataset}|curve|{file.removesuffix('.json')}|{point['passes']}|{name}"
+                    yield key, "median", ((path, "points", number, name),)
 
 
 def _costs(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
@@ -130,12 +140,17 @@ def _ratios(path: str, dataset: str, count: int) -> Iterator[tuple[str, str, tup
     yield f"{dataset}|costs|ratio|installed_mb", "ratio", pair
 
 
+def searched(file: str) -> str:
+    """Return whose trials a file of a search holds."""
+    return file.removesuffix(".json") if file.startswith("mfrec") else "two-tower"
+
+
 def _searches(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
     """Yield the best validation value of each search, and of its trials with and without the log-Q correction."""
     groups: dict[str, list[Place]] = {}
     for path, content in raw.items():
         _, dataset, group, file = [*path.split("/"), "", ""][:4]
-        who = "mfrec" if file == "mfrec.json" else "two-tower"
+        who = searched(file)
         for number, trial in enumerate(content.get("trials", [])):
             place = (path, "trials", number, "value")
             corrected = trial["settings"].get("log_q")

@@ -123,7 +123,7 @@ def one_per_user(split: Split, towers: Towers) -> Contender:
 
 def _contender(scorers: dict[str, Scorer], towers: Towers, events: Scorer | None) -> Contender:
     settings = asdict(towers.settings) | {"epochs": towers.epoch}
-    return Contender(scorers, None, events, towers.fit_seconds, settings, towers.timings)
+    return Contender(scorers, events=events, fit_seconds=towers.fit_seconds, settings=settings, extra=towers.timings)
 
 
 def _dot(queries: Vectors, targets: Vectors) -> Scorer:

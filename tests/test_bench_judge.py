@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mfrec
-from benchmarks import contenders, protocols, towers
+from benchmarks import contenders, moment, protocols, towers
 from benchmarks.judge import Contender, judge, judge_strangers
 from benchmarks.two_tower_data import SplitFile, VectorFile
 from benchmarks.two_tower_settings import ARTICLE, Settings
@@ -81,6 +81,24 @@ def test_the_split_by_time_keeps_new_users_apart() -> None:
     assert protocols.times(later.train).max() < protocols.times(later.test).min()
 
 
+@pytest.mark.parametrize("protocol", ["random", "time"])
+def test_validation_parts_are_of_the_training_part_alone(protocol: str) -> None:
+    outer = protocols.split("sample", mfrec.sample(200, 150, 4_000).interactions, protocol, 1)
+    events = set(zip(outer.train.users.tolist(), outer.train.items.tolist(), strict=True))
+    folds = protocols.validations(outer)
+    assert len(folds) == 3
+    held = []
+    for fold in folds:
+        for part in (fold.train, fold.test, fold.new_users):
+            assert set(zip(part.users.tolist(), part.items.tolist(), strict=True)) <= events
+        held.append(set(zip(fold.test.users.tolist(), fold.test.items.tolist(), strict=True)))
+    assert held[0] != held[1]
+    if protocol == "time":
+        starts = [protocols.times(fold.test).min() for fold in folds]
+        assert starts == sorted(starts, reverse=True)
+        assert not held[0] & held[1]
+
+
 def test_new_users_are_asked_at_the_events_that_stand_last(vectors: VectorFile, split: protocols.Split) -> None:
     later = protocols.split("sample", mfrec.sample(300, 150, 2_000).interactions, "time", 1)
     assert len(later.new_users)
@@ -123,3 +141,65 @@ def test_the_files_between_the_sides_come_back_as_they_went(
 def test_settings_survive_json() -> None:
     changed = ARTICLE.but(layers=(128, 64), timestamp=False, rate=0.003)
     assert Settings.parse(changed.text()) == changed
+
+
+def test_a_history_fades_with_its_distance_from_the_event_and_weighs_the_same_in_all() -> None:
+    decay = moment.Moment(decay_seconds=60.0, floor=0.1).decay(np.array([1000, 1060, 940, 4_000_000]), 1000)
+    assert decay.mean() == pytest.approx(1.0)
+    assert decay / decay[0] == pytest.approx([1.0, 0.55, 0.55, 0.1])
+
+
+def test_what_lies_far_from_the_event_as_a_whole_does_not_fade_as_a_whole() -> None:
+    faded = moment.Moment(60.0, 0.0)
+    assert faded.decay(np.array([1000, 1060]), 10_000_000) == pytest.approx([2 / 3, 4 / 3])
+
+
+def test_asked_at_the_event_s_time_without_fading_mfrec_says_what_the_folded_in_user_gets(
+    split: protocols.Split,
+) -> None:
+    plain = contenders.mfrec_with(split)
+    model = plain.model
+    assert model is not None
+    timed = moment.asked_at(split, plain, moment.Moment(60.0, 1.0))
+    assert timed.events is not None
+    scores = timed.events(np.array([0, 7]))
+    for row, event in zip(scores, (0, 7), strict=True):
+        user = split.test.users[event]
+        history = model.ids.item.ids(split.train.matrix[user].indices)
+        vector = model.fold_in("user", history, split.train.matrix[user].data)
+        assert row == pytest.approx(model.factors.item @ vector, abs=1e-5)
+
+
+def test_without_fading_a_user_is_asked_by_its_own_vector(split: protocols.Split) -> None:
+    plain = contenders.mfrec_with(split)
+    timed = judge(split, moment.asked_at(split, plain, moment.Moment(0.0, 1.0)))
+    once = judge(split, plain, ("user2item",))
+    assert timed
+    for name, value in timed.items():
+        assert value == pytest.approx(once[name], abs=1e-12), name
+
+
+def test_a_newcomer_is_known_by_strictly_earlier_events_alone() -> None:
+    later = protocols.split("sample", mfrec.sample(200, 150, 4_000).interactions, "time", 1)
+    new, when = later.new_users, protocols.times(later.new_users)
+    contender = moment.folding_in(later, {})
+    assert contender.newcomers is not None
+    scores = contender.newcomers(np.arange(len(new)))
+    hidden = [set(np.flatnonzero(row == -np.inf).tolist()) for row in scores]
+    for event in range(len(new)):
+        earlier = (new.users == new.users[event]) & (when < when[event])
+        assert hidden[event] == set(new.items[earlier].tolist())
+    assert judge(later, contender) == {}
+    assert judge_strangers(later, contender)["new users/events"] == len(new)
+
+
+def test_a_cold_title_gets_a_vector_from_its_words() -> None:
+    ratings = mfrec.sample(200, 150, 4_000).interactions
+    frame = ratings.to_frame()
+    frame["title"] = [f"kind{item % 5} number {item}" for item in frame["item"]]
+    named = mfrec.Interactions.from_frame(frame, item="title", weight="weight", time="time")
+    cold = protocols.split("sample", named, "cold", 1)
+    found = judge_strangers(cold, contenders.titles_in_words(cold))
+    chance = judge_strangers(cold, contenders.mfrec_with(cold))
+    name = "cold titles among themselves/hit_rate@5"
+    assert found[name] != chance[name] == pytest.approx(5 / 15)
