@@ -39,10 +39,12 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 $(VENV)/.bench: $(VENV)/.installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' && touch $@
 
+# ScaNN is built for one TensorFlow release at a time, and not for every machine: without it the rest still runs.
 # TensorFlow never enters mfrec's environment. Without the network the benchmark runs mfrec's side alone and says so.
 .venv-tfrs/.installed: benchmarks/constraints-tfrs.txt
 	-$(PYTHON) -m venv .venv-tfrs && .venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
+	-.venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints-tfrs.txt scann
 
 bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower, in full: two to three hours; resumes
 	$(BIN)/python -m benchmarks.bench

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import mfrec
 from benchmarks.protocols import Split
@@ -16,6 +17,8 @@ from mfrec.links import Links
 
 KS = (1, 5, 10, 20, 50, 100)
 METRICS = ("hit_rate", "recall", "ndcg")
+# what is kept by user, too
+BY_USER = (10, 100)
 SEEN = ("plain", "unseen")
 
 # item2item has a query per user and recent item; so many of them, drawn at random, are judged
@@ -139,12 +142,31 @@ def _hit_rates(name: str, asked: Numbers, targets: Numbers, scorer: Scorer, hidd
     return {f"{name}/hit_rate@{k}": float(hit_rate(outcome["plain"].ranks, k).mean()) for k in KS}
 
 
+def by_user(split: Split, contender: Contender) -> dict[str, list[float]]:
+    """Return the number of test events and of expected user2item hits of each user with test events.
+
+    Where the split is the same for all seeds, the users are what a difference has to hold against.
+    """
+    scorer, users = _user2item(split, contender), split.test.users
+    if scorer is None:
+        return {}
+    asked = np.arange(len(users)) if contender.events is not None else users
+    found = {"events": np.ones(len(users))} | _event_hits(split, asked, scorer, BY_USER)
+    rows = np.unique(users)
+    return {name: np.bincount(users, hits)[rows].round(6).tolist() for name, hits in found.items()}
+
+
 def _at_event_times(split: Split, scorer: Scorer) -> Metrics:
+    hits = _event_hits(split, np.arange(len(split.test)), scorer, KS)
+    return {name: float(values.mean()) for name, values in hits.items()}
+
+
+def _event_hits(split: Split, asked: Numbers, scorer: Scorer, ks: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
+    """Return the expected hits of each test event, by protocol and k."""
     users, items = split.test.users, split.test.items
     masks = {"plain": _no_links(len(users)), "unseen": _seen(split.train, users)}
-    task = _one_each(np.arange(len(users)), items, masks, split.train.shape[1])
-    outcomes = by_scores(task, scorer, SEEN, KS)
-    return {f"user2item/{p}/hit_rate@{k}": float(hit_rate(outcomes[p].ranks, k).mean()) for p in SEEN for k in KS}
+    outcomes = by_scores(_one_each(asked, items, masks, split.train.shape[1]), scorer, SEEN, ks)
+    return {f"user2item/{p}/hit_rate@{k}": hit_rate(outcomes[p].ranks, k) for p in SEEN for k in ks}
 
 
 def _one_each(queries: Numbers, targets: Numbers, masks: Mapping[str, Links], n_targets: int) -> Task:

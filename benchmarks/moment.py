@@ -16,6 +16,7 @@ from benchmarks import contenders
 from benchmarks.judge import Contender
 from benchmarks.protocols import Split, times
 from benchmarks.two_tower_data import Numbers, Vectors
+from mfrec.evaluation import Scorer
 from mfrec.fold_in import fold_in
 
 # numbers, weights and decay of a history; None where there is none
@@ -54,30 +55,37 @@ class Moment:
 MOMENTS = (Moment(0.0, 1.0), *(Moment(half_life, floor) for half_life in HALF_LIVES for floor in FLOORS))
 
 
-def at_event_times(split: Split, settings: Mapping[str, Any]) -> Contender:
+def at_event_times(split: Split, settings: Mapping[str, Any], *, past: bool = False) -> Contender:
     """Fit mfrec and ask it for each event with the user's training history as it fades from that event's time."""
     params = {name: value for name, value in settings.items() if name not in OWN}
     plain = contenders.mfrec_with(split, **params)
-    return asked_at(split, plain, Moment(settings["decay_seconds"], settings["floor"]))
+    return asked_at(split, plain, Moment(settings["decay_seconds"], settings["floor"]), past=past)
 
 
-def asked_at(split: Split, plain: Contender, moment: Moment) -> Contender:
-    """Return a fitted contender that is asked at the time of each event; new users have no history, and tie."""
+def asked_at(split: Split, plain: Contender, moment: Moment, *, past: bool = False) -> Contender:
+    """Return a fitted contender that is asked at the time of each event.
+
+    New users have no history, and tie. ``past`` takes in only what is strictly earlier than the event; who has
+    nothing earlier is asked for with the mean user's vector then.
+    """
     train, factors = split.train, _factors(plain)
     starts, moments = train.matrix.indptr, times(train)
 
     def history(user: int, event: int) -> History:
-        row = slice(starts[user], starts[user + 1])
-        if row.start == row.stop:
+        row = np.arange(starts[user], starts[user + 1])
+        row = row[moments[row] < event] if past else row
+        if not len(row):
             return None
-        return train.items[row], train.weights[row], moment.decay(moments[row], event)
+        decay = moment.decay(moments[row], event) if moment.decay_seconds else np.ones(len(row))
+        return train.items[row], train.weights[row], decay
 
     users = np.concatenate([split.test.users, split.new_users.users])
     events = np.concatenate([times(split.test), times(split.new_users)])
     vectors = factors.user[users]
-    if moment.decay_seconds:
+    if moment.decay_seconds or past:
         histories = map(history, users.tolist(), events.tolist())
-        vectors = _folded(factors, histories, np.zeros(factors.size, np.float32))
+        nobody = factors.user.mean(axis=0) if past else np.zeros(factors.size, np.float32)
+        vectors = _folded(factors, histories, nobody)
     settings = {**plain.settings, "decay_seconds": moment.decay_seconds, "floor": moment.floor}
     return Contender(
         events=lambda numbers: vectors[numbers] @ factors.item.T, fit_seconds=plain.fit_seconds, settings=settings
@@ -96,12 +104,32 @@ def folding_in(split: Split, params: Mapping[str, Any]) -> Contender:
     vectors = _folded(factors, histories, factors.user.mean(axis=0))
 
     def score(numbers: Numbers) -> Vectors:
-        scores = vectors[numbers] @ factors.item.T
+        return vectors[numbers] @ factors.item.T
+
+    newcomers = _without(score, new, before)
+    return Contender(newcomers=newcomers, fit_seconds=plain.fit_seconds, settings=plain.settings)
+
+
+def popular_newcomers(split: Split) -> Contender:
+    """Answer new users by popularity, without what they have touched so far."""
+    degree = split.train.degree.item.astype(np.float32)
+
+    def score(numbers: Numbers) -> Vectors:
+        return np.tile(degree, (len(numbers), 1))
+
+    return Contender(newcomers=_without(score, split.new_users, _before(split.new_users)))
+
+
+def _without(scorer: Scorer, events: mfrec.Interactions, before: list[Numbers]) -> Scorer:
+    """Take out of the scores for each event what its user has touched before."""
+
+    def score(numbers: Numbers) -> Vectors:
+        scores = scorer(numbers)
         for place, number in enumerate(numbers.tolist()):
-            scores[place, new.items[before[number]]] = -np.inf
+            scores[place, events.items[before[number]]] = -np.inf
         return scores
 
-    return Contender(newcomers=score, fit_seconds=plain.fit_seconds, settings=plain.settings)
+    return score
 
 
 def _factors(contender: Contender) -> mfrec.Factors:

@@ -21,8 +21,11 @@ class Plan:
         Splits and models per protocol; and where whole titles are held out.
     tower_trials, mfrec_trials
         Of each search, per data set and protocol; a two-tower takes a minute or two, mfrec less than a second.
-    snapshots
-        Epochs after which a two-tower of the search is judged.
+    snapshots, longer
+        Epochs after which a two-tower of the search is judged; and further ones of the best, where that is the best
+        after the last of these.
+    finalists
+        So many of the best two-towers, with and without the time, are judged on all validation parts.
     curve
         Epochs of the curve of accuracy against training time.
     epochs
@@ -36,9 +39,11 @@ class Plan:
     datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small")
     seeds: int = 5
     cold_seeds: int = 2
-    tower_trials: int = 12
+    tower_trials: int = 24
     mfrec_trials: int = 120
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
+    longer: tuple[int, ...] = (60, 80, 100)
+    finalists: int = 2
     curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
     epochs: int | None = None
     users: int | None = None
@@ -56,6 +61,8 @@ SMOKE = Plan(
     tower_trials=2,
     mfrec_trials=3,
     snapshots=(1,),
+    longer=(),
+    finalists=1,
     curve=(1,),
     epochs=1,
     users=200,

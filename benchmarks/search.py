@@ -19,16 +19,17 @@ Space = Mapping[str, tuple[Any, ...]]
 
 # what is known to matter for two-towers is drawn more often than not
 TOWER_SPACE: Space = {
+    "batch": (1024, 2048, 4096),
     "optimizer": ("adagrad", "adam"),
     "embedding": (32, 64, 128),
     "layers": ((32,), (64,), (128,), (128, 64)),
-    "timestamp": (False, False, True),
-    "title_text": (True, False),
-    "normalise": (True, False),
+    "timestamp": (False, True),
+    "time_buckets": (1_000, 10_000, 100_000),
+    "title_text": (True, True, False),
+    "normalise": (True, False, False),
     "temperature": (0.05, 0.1, 0.2),
     "remove_accidental_hits": (True, True, False),
-    "log_q": (True, True, False),
-    "dropout": (0.0, 0.3, 0.5),
+    "dropout": (0.3, 0.5, 0.7),
 }
 RATES = {"adagrad": (0.05, 0.1, 0.3), "adam": (0.001, 0.003)}
 # where a person who knows the library would start
@@ -47,6 +48,8 @@ TOWER_STARTS = (
     TIMED.but(dropout=0.5, embedding=64, layers=(64,)),
     TIMED.but(dropout=0.3, embedding=64, layers=(64,), optimizer="adam", rate=0.001),
     TIMELESS.but(log_q=True, dropout=0.5, embedding=64, layers=(64,)),
+    TIMED.but(dropout=0.5, embedding=64, layers=(64,), time_buckets=10_000),
+    TIMED.but(dropout=0.5, embedding=64, layers=(64,), time_buckets=100_000),
 )
 
 MFREC_SPACE: Space = {
@@ -78,10 +81,35 @@ def try_tower(inner: Split, settings: Settings, snapshots: tuple[int, ...]) -> l
     return trials
 
 
+def finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """Return the best trials of all, and the best of those that do not see the time; each settings once."""
+    found: dict[Settings, Trial] = {}
+    for some in (trials, [trial for trial in trials if not trial["settings"]["timestamp"]]):
+        ranked = sorted(some, key=lambda trial: -float(trial["value"]))
+        best_of: dict[Settings, Trial] = {}
+        for trial in ranked:
+            best_of.setdefault(Settings.of(trial["settings"]), trial)
+        found |= dict(list(best_of.items())[:count])
+    return list(found.values())
+
+
+def try_finalist(folds: Sequence[Split], trial: Trial) -> Trial:
+    """Train the settings of a trial, which was made on the first validation split, on the others, too."""
+    settings, serve = Settings.of(trial["settings"]), trial["serve"]
+    trained = [towers.train(fold, settings)[-1] for fold in folds[1:]]
+    found = [
+        judge(fold, VIEWS[serve](fold, tower), ("user2item",)) for fold, tower in zip(folds[1:], trained, strict=True)
+    ]
+    metrics: list[Metrics] = [{name: trial[name] for name in OBJECTIVE}, *found]
+    seconds = trial["fit_seconds"] + sum(tower.fit_seconds for tower in trained)
+    return _mean(trial["settings"], metrics, seconds) | {"serve": serve}
+
+
 def try_mfrec(folds: Sequence[Split], params: Mapping[str, Any]) -> Trial:
     """Fit mfrec once on each validation split; the value is the mean."""
     fits = [contenders.mfrec_with(fold, **params) for fold in folds]
-    return _mean(params, [judge(fold, fit, ("user2item",)) for fold, fit in zip(folds, fits, strict=True)], fits)
+    found = [judge(fold, fit, ("user2item",)) for fold, fit in zip(folds, fits, strict=True)]
+    return _mean(params, found, _seconds(fits))
 
 
 def try_moments(folds: Sequence[Split], params: Mapping[str, Any]) -> list[Trial]:
@@ -90,13 +118,16 @@ def try_moments(folds: Sequence[Split], params: Mapping[str, Any]) -> list[Trial
     trials = []
     for tried in moment.MOMENTS:
         found = [judge(fold, moment.asked_at(fold, fit, tried), ()) for fold, fit in zip(folds, fits, strict=True)]
-        trials.append(_mean({**params, **asdict(tried)}, found, fits))
+        trials.append(_mean({**params, **asdict(tried)}, found, _seconds(fits)))
     return trials
 
 
-def _mean(settings: Mapping[str, Any], found: Sequence[Metrics], fits: Sequence[Contender]) -> Trial:
+def _seconds(fits: Sequence[Contender]) -> float:
+    return sum(fit.fit_seconds for fit in fits)
+
+
+def _mean(settings: Mapping[str, Any], found: Sequence[Metrics], seconds: float) -> Trial:
     metrics = {name: float(np.mean([metrics[name] for metrics in found])) for name in OBJECTIVE}
-    seconds = sum(fit.fit_seconds for fit in fits)
     return _trial(settings, metrics, seconds) | {"values": [objective(metrics) for metrics in found]}
 
 
@@ -125,7 +156,7 @@ def tower_candidates(seed: int) -> Iterator[Settings]:
         drawn["rate"] = _pick(rng, RATES[drawn["optimizer"]])
         if not drawn["normalise"]:
             drawn["temperature"] = 1.0
-        yield ARTICLE.but(seed=seed, **drawn)
+        yield ARTICLE.but(seed=seed, log_q=True, **drawn)
 
 
 def mfrec_candidates(seed: int) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import mfrec
 from benchmarks import contenders, costs, moment, protocols, raw, search, towers
-from benchmarks.judge import Contender, judge, judge_strangers
+from benchmarks.judge import Contender, by_user, judge, judge_strangers
 from benchmarks.plan import FIRST_SEED, TITLE, USER, Plan
 from benchmarks.protocols import Split
 from benchmarks.raw import Json
@@ -78,26 +78,42 @@ class Steps:
 
     def tuned_tower(self, protocol: str) -> Settings:
         """Return the settings of the best two-tower."""
-        return Settings.of(search.best(self._tower_trials(protocol))["settings"])
+        return Settings.of(search.best(self._finals(protocol))["settings"])
 
     def timeless_tower(self, protocol: str) -> Settings | None:
         """Return the settings of the best two-tower that does not see the time, unless that is the best of all."""
-        trials = self._tower_trials(protocol)
+        trials = self._finals(protocol)
         timeless = [trial for trial in trials if not trial["settings"]["timestamp"]]
         if not timeless or search.best(trials) in timeless:
             return None
         return Settings.of(search.best(timeless)["settings"])
 
     def _tower_trials(self, protocol: str) -> list[Json]:
-        """Return every trial; each training is a file, since it takes a minute."""
-        inner = self._validation(protocol)
-        snapshots, trials = self.plan.snapshots, []
+        """Return every trial on the first validation part; each training is a file, since it takes a minute."""
+        inner, trials = self._validation(protocol), []
         candidates = islice(search.tower_candidates(inner.seed), self.plan.tower_trials)
         for number, settings in enumerate(candidates):
-            wanted = asdict(settings) | {"snapshots": snapshots}
-            make = partial(_trials, search.try_tower, inner, settings, snapshots)
-            trials += self.keep(f"search-{inner.protocol}", f"two-tower-{number:02d}", wanted, make)["trials"]
+            trials += self._tower_trial(inner, f"{number:02d}", settings, self.plan.snapshots)
+        best = search.best(trials)["settings"]
+        if self.plan.longer and best["epochs"] == max(self.plan.snapshots):
+            # the best is at the edge of what was tried
+            trials += self._tower_trial(inner, "longer", Settings.of(best).but(epochs=ARTICLE.epochs), self.plan.longer)
         return trials
+
+    def _tower_trial(self, inner: Split, name: str, settings: Settings, snapshots: tuple[int, ...]) -> list[Json]:
+        wanted = asdict(settings) | {"snapshots": snapshots}
+        make = partial(_trials, search.try_tower, inner, settings, snapshots)
+        return list(self.keep(f"search-{inner.protocol}", f"two-tower-{name}", wanted, make)["trials"])
+
+    def _finals(self, protocol: str) -> list[Json]:
+        """Return the best trials as they are on all validation parts."""
+        folds, finals = self._validations(protocol), []
+        for number, trial in enumerate(search.finalists(self._tower_trials(protocol), self.plan.finalists)):
+            wanted = {"settings": trial["settings"], "serve": trial["serve"], "folds": len(folds)}
+            make = partial(_each, partial(search.try_finalist, folds), [trial])
+            name = f"two-tower-final-{number}"
+            finals += self.keep(f"search-{folds[0].protocol}", name, wanted, make)["trials"]
+        return finals
 
     def _validation(self, protocol: str) -> Split:
         # where titles are cold there is nothing to choose parameters on: those of the random split serve
@@ -135,7 +151,11 @@ class Steps:
             return
         timed = self.tuned_moment(split.protocol)
         self._judge(split, "mfrec tuned, at the event's time", timed, partial(moment.at_event_times, split, timed))
+        past = partial(moment.at_event_times, split, timed, past=True)
+        self._judge(split, "mfrec tuned, at the event's time, from the past alone", timed | {"past": True}, past)
         if len(split.new_users):
+            popular = partial(moment.popular_newcomers, split)
+            self._judge(split, "popularity, without what was touched", {}, popular)
             self._judge(split, "mfrec tuned, folding in", params, partial(moment.folding_in, split, params))
 
     def _judge_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, View]) -> None:
@@ -163,6 +183,7 @@ class Steps:
                 "train": len(split.train),
                 "test": len(split.test),
                 "metrics": judge(split, contender, directions) | judge_strangers(split, contender),
+                "users": by_user(split, contender) if split.protocol == "time" else {},
             }
 
         self.keep(f"{split.protocol}-{split.seed}", name, settings | version, result)

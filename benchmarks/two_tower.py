@@ -5,7 +5,7 @@ Usage: python -m benchmarks.two_tower fit SPLIT OUT [--settings JSON] [--snapsho
        python -m benchmarks.two_tower first OUT [--user 42] [--title ...]
 
 ``fit`` trains, and at every snapshot writes vectors by number to ``OUT/epoch-NNNN.npz`` and the seconds trained
-so far to ``OUT/timings.json``. ``run`` goes from the split to first answers in all four directions, then times
+so far to ``OUT/fit.json``. ``run`` goes from the split to first answers in all four directions, then times
 single queries and saves the indexes; ``first`` loads those and answers. Both write ``OUT/<command>.json``.
 """
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from benchmarks.two_tower_data import Numbers, SplitFile, Vectors
 from benchmarks.two_tower_settings import Settings
 
-N_BUCKETS = 1_000
 MAX_TOKENS = 10_000
 SHUFFLE = 100_000
 PREDICT = 4_096
@@ -46,17 +45,17 @@ class Tower(tf.keras.Model):
 
 
 def query_tower(split: SplitFile, settings: Settings) -> Tower:
-    """Build the query side: the user, and the time as one of 1,000 buckets and as a normalised value."""
+    """Build the query side: the user, and the time as a bucket and as a normalised value."""
     parts = {"user": _lookup(split.users, settings.embedding)}
     if settings.timestamp:
         # like the article, the range of times is taken from all ratings
         times = np.concatenate([split.train_time, split.test_time])
-        edges = np.linspace(times.min(), times.max(), num=N_BUCKETS)
+        edges = np.linspace(times.min(), times.max(), num=settings.time_buckets)
         normalise = tf.keras.layers.Normalization(axis=None)
         normalise.adapt(times)
         parts["time:bucket"] = [
             tf.keras.layers.Discretization(edges.tolist()),
-            tf.keras.layers.Embedding(N_BUCKETS + 1, settings.embedding),
+            tf.keras.layers.Embedding(settings.time_buckets + 1, settings.embedding),
         ]
         parts["time:value"] = [normalise, tf.keras.layers.Reshape((1,))]
     return Tower(parts, settings)

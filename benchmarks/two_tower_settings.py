@@ -19,7 +19,9 @@ class Settings:
     layers
         Widths of the dense layers that end each tower; the last one is the length of the vectors.
     timestamp
-        Whether the query tower sees the time: its bucket among 1,000, and its normalised value.
+        Whether the query tower sees the time: its bucket, and its normalised value.
+    time_buckets
+        How many buckets of equal length the time of all ratings is cut into.
     title_text
         Whether the candidate tower sees the words of the title beside the title itself.
     normalise
@@ -44,6 +46,7 @@ class Settings:
     embedding: int = 32
     layers: tuple[int, ...] = (32,)
     timestamp: bool = True
+    time_buckets: int = 1_000
     title_text: bool = True
     normalise: bool = False
     temperature: float = 1.0
