@@ -1,7 +1,7 @@
 """The only way a figure gets into the report: by its name in the summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.summary import Line
 
@@ -16,28 +16,35 @@ class Cells:
     ----------
     lines
         The summary, by name.
+    used
+        The names of all figures that were asked for.
     """
 
     lines: Mapping[str, Line]
+    used: set[str] = field(default_factory=set)
+
+    def line(self, name: str) -> Line | None:
+        """Return a figure, or None where it was not measured."""
+        if name in self.lines:
+            self.used.add(name)
+        return self.lines.get(name)
 
     def value(self, name: str) -> float | None:
         """Return a figure as a number, to compare; None where it was not measured."""
-        return self.lines[name].value if name in self.lines else None
+        line = self.line(name)
+        return None if line is None else line.value
 
     def text(self, name: str, form: str = ".3f") -> str:
         """Return a figure as text."""
-        return self.show(self.lines[name].value, form) if name in self.lines else MISSING
+        line = self.line(name)
+        return MISSING if line is None else self.show(line.value, form)
 
     def spread(self, name: str, form: str = ".3f") -> str:
         """Return a mean with the standard deviation over the seeds."""
-        if name not in self.lines:
-            return MISSING
-        line = self.lines[name]
-        return (
-            f"{self.show(line.value, form)} ± {self.show(line.spread, form)}"
-            if line.count > 1
-            else self.text(name, form)
-        )
+        line = self.line(name)
+        if line is None or line.count < 2:
+            return self.text(name, form)
+        return f"{self.show(line.value, form)} ± {self.show(line.spread, form)}"
 
     def ratio(self, over: str, under: str, form: str = ".2f") -> str:
         """Return the quotient of two figures."""

@@ -14,7 +14,12 @@ from benchmarks.protocols import Split
 from benchmarks.raw import Json
 from benchmarks.two_tower_settings import Settings
 
-SIDES = {"mfrec": "benchmarks.mfrec_process", "two-tower": "benchmarks.two_tower"}
+# what each side runs: from the split to answers, and from the saved model to answers
+SIDES = {
+    "mfrec": {"run": ["benchmarks.mfrec_process", "run"], "first": ["benchmarks.mfrec_process", "first"]},
+    "two-tower": {"run": ["benchmarks.two_tower", "run"], "first": ["benchmarks.two_tower_first"]},
+}
+FOUND = ("answers", "missing")
 # what pip is asked for on each side; the rest follows from what they require
 INSTALLED = {"mfrec": ["mfrec"], "two-tower": ["tensorflow", "tf-keras", "tensorflow-recommenders"]}
 
@@ -57,8 +62,14 @@ def measure(split: Split, settings: Settings, *, queries: int, repeats: int, use
                 loaded = _process(side, "first", out, [str(out), *more[:4]])
                 once[side] = _figures(ran, loaded)
             repeated.append(once)
-    answers = {side: once[side].pop("answers") for once in repeated for side in sides}
-    return {"repeats": repeated, "answers": answers, "environment": {side: environment(side) for side in sides}}
+    # the same in every repeat, and so kept once
+    answers, missing = ({side: once[side].pop(name) for once in repeated for side in sides} for name in FOUND)
+    return {
+        "repeats": repeated,
+        "answers": answers,
+        "missing": {kind: why for some in missing.values() for kind, why in some.items()},
+        "environment": {side: environment(side) for side in sides},
+    }
 
 
 def environment(side: str) -> Json:
@@ -84,7 +95,7 @@ def _process(side: str, command: str, out: Path, arguments: list[str]) -> Json:
     python = Path(sys.executable) if side == "mfrec" else towers.PYTHON
     spawned = time.time()
     done = subprocess.run(
-        [python, "-m", SIDES[side], command, *arguments],
+        [python, "-m", *SIDES[side][command], *arguments],
         cwd=towers.ROOT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(towers.ROOT)},
         capture_output=True,
@@ -105,6 +116,7 @@ def _figures(ran: Json, loaded: Json) -> Json:
         "load_peak_mb": loaded["peak_mb"],
         "latency_us": latency,
         "answers": ran["answers"],
+        "missing": ran.get("missing", {}),
     }
 
 

@@ -39,7 +39,7 @@ class Plan:
     datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small")
     seeds: int = 5
     cold_seeds: int = 2
-    tower_trials: int = 24
+    tower_trials: int = 18
     mfrec_trials: int = 120
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     longer: tuple[int, ...] = (60, 80, 100)
@@ -47,7 +47,7 @@ class Plan:
     curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
     epochs: int | None = None
     users: int | None = None
-    repeats: int = 3
+    repeats: int = 7
     queries: int = 500
 
     def cap(self, settings: Settings) -> Settings:

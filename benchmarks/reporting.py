@@ -7,7 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
-from benchmarks import plots, sections
+from benchmarks import chosen, duel, plots, sections, wording
 from benchmarks.cells import Cells
 from benchmarks.summary import Raw, datasets, read, summarise
 
@@ -16,10 +16,14 @@ START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 
 def render(raw: Raw, cells: Cells) -> str:
     """Return the whole report as Markdown."""
+    names = datasets(raw)
     parts = ["# mfrec against a TensorFlow Recommenders two-tower", sections.verdict(raw, cells), sections.about(raw)]
-    for dataset in datasets(raw):
+    parts += [duel.section(cells, names), sections.words(), sections.data(raw, cells)]
+    for dataset in names:
         parts += [f"## {dataset}", *sections.dataset_sections(raw, cells, dataset)]
-    return "\n\n".join([*parts, sections.METHOD, sections.chosen(raw, cells)]) + "\n"
+    parts += [wording.METHOD, chosen.section(raw, cells), "## Side by side"]
+    parts += [sections.side_by_side(raw, dataset) for dataset in names]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def short(raw: Raw, cells: Cells) -> str:
@@ -40,10 +44,11 @@ def write(folder: Path, readme: Path | None = None) -> None:
     raw = read(folder)
     lines = summarise(raw)
     cells = Cells(lines)
-    (folder / "summary.jsonl").write_text("".join(line.text() + "\n" for line in lines.values()), encoding="utf-8")
-    for problem in plots.draw(raw, lines, folder):
+    for problem in plots.draw(raw, cells, folder):
         print(problem)
     (folder / "README.md").write_text(render(raw, cells), encoding="utf-8")
+    text = "".join(lines[name].text() + "\n" for name in sorted(cells.used))
+    (folder / "summary.jsonl").write_text(text, encoding="utf-8")
     if readme is not None:
         text = readme.read_text(encoding="utf-8")
         old = f"{START}\n{between_markers(text)}\n{END}"

@@ -1,12 +1,13 @@
 """From raw JSON to the figures of the report: one line of JSON per figure, which names where it comes from."""
 
 import json
-import statistics
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import HOW
+from benchmarks.names import pairs
 from benchmarks.raw import Json
 
 # a place in the raw results: the file, then the keys down to the value
@@ -26,10 +27,9 @@ class Line:
     name
         Data set, group, contender and figure, joined by ``|``.
     how
-        ``mean``, ``median`` or ``max`` of the values at ``places``, or ``ratio``: the median over repeats of the
-        first of each pair of places over the second.
+        One of `HOW`: what is computed from the values at ``places``.
     value, spread, count
-        The figure; the sample standard deviation for means; of how many values or pairs.
+        The figure; how far it varies, where that can be said; of how many values, pairs or triples.
     places
         Where the values are.
     """
@@ -60,21 +60,12 @@ def look_up(raw: Raw, place: Place) -> Any:
     return value
 
 
-def figure(raw: Raw, how: str, places: tuple[Place, ...]) -> tuple[float, float, int]:
-    """Compute value, spread and count of a figure."""
-    values = [float(look_up(raw, place)) for place in places]
-    if how == "ratio":
-        values = [a / b for a, b in zip(values[::2], values[1::2], strict=True)]
-    value = statistics.fmean(values) if how == "mean" else max(values) if how == "max" else statistics.median(values)
-    spread = statistics.stdev(values) if how == "mean" and len(values) > 1 else 0.0
-    return value, spread, len(values)
-
-
 def summarise(raw: Raw) -> dict[str, Line]:
     """Return every figure by name."""
     lines = {}
-    for name, how, places in (*_accuracy(raw), *_curves(raw), *_costs(raw), *_searches(raw)):
-        lines[name] = Line(name, how, *figure(raw, how, places), places)
+    for name, how, places in (*_accuracy(raw), *_gaps(raw), *_curves(raw), *_costs(raw), *_searches(raw)):
+        value, spread, count = HOW[how]([look_up(raw, place) for place in places])
+        lines[name] = Line(name, how, value, spread, count, places)
     return lines
 
 
@@ -92,10 +83,39 @@ def _accuracy(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
         _, dataset, group, file = path.split("/")
         protocol, who = group.rsplit("-", 1)[0], file.removesuffix(".json")
         groups.setdefault((dataset, protocol, who, "fit_seconds"), []).append((path, "fit_seconds"))
+        for part in ("train", "test"):
+            groups.setdefault((dataset, protocol, who, part), []).append((path, part))
+        if content.get("users"):
+            groups.setdefault((dataset, protocol, who, "users"), []).append((path, "users", "events"))
         for metric in content["metrics"]:
             groups.setdefault((dataset, protocol, who, metric), []).append((path, "metrics", metric))
     for key, places in groups.items():
-        yield "|".join(key), "mean", tuple(places)
+        yield "|".join(key), "length" if key[-1] == "users" else "mean", tuple(places)
+
+
+def gap(ours: str, theirs: str) -> str:
+    """Return what a difference of two contenders is called."""
+    return f"{ours} minus {theirs}"
+
+
+def _gaps(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
+    """Yield the differences that are looked at: over the users where all seeds have one split, else over seeds."""
+    for dataset in datasets(raw):
+        for protocol, ours, theirs, metric in pairs():
+            folders = sorted({path.rsplit("/", 1)[0] for path in raw if path.startswith(f"raw/{dataset}/{protocol}-")})
+            files = [(f"{folder}/{ours}.json", f"{folder}/{theirs}.json") for folder in folders]
+            files = [pair for pair in files if all(metric in raw.get(path, {}).get("metrics", {}) for path in pair)]
+            if not files:
+                continue
+            by_user = all(metric in raw[path].get("users", {}) for pair in files for path in pair)
+            places: list[Place] = []
+            for a, b in files:
+                keys: tuple[Place, ...] = ((a, "metrics", metric), (b, "metrics", metric))
+                if by_user:
+                    keys = ((a, "users", metric), (b, "users", metric), (a, "users", "events"))
+                places += keys
+            name = f"{dataset}|{protocol}|{gap(ours, theirs)}|{metric}"
+            yield name, "gap by user" if by_user else "gap", tuple(places)
 
 
 def _curves(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
@@ -134,28 +154,41 @@ def _latency(path: str, dataset: str, side: str, repeats: list[Json]) -> Iterato
 
 def _ratios(path: str, dataset: str, count: int) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
     for name in COSTS + LOADING:
-        pairs = [(path, "repeats", n, side, name) for n in range(count) for side in ("two-tower", "mfrec")]
-        yield f"{dataset}|costs|ratio|{name}", "ratio", tuple(pairs)
+        both = [(path, "repeats", n, side, name) for n in range(count) for side in ("two-tower", "mfrec")]
+        yield f"{dataset}|costs|ratio|{name}", "ratio", tuple(both)
+        yield f"{dataset}|costs|least ratio|{name}", "least ratio", tuple(both)
     pair = tuple((path, "environment", side, "installed_mb") for side in ("two-tower", "mfrec"))
     yield f"{dataset}|costs|ratio|installed_mb", "ratio", pair
 
 
 def searched(file: str) -> str:
     """Return whose trials a file of a search holds."""
-    return file.removesuffix(".json") if file.startswith("mfrec") else "two-tower"
+    if file.startswith("mfrec"):
+        return file.removesuffix(".json")
+    return "two-tower, finals" if file.startswith("two-tower-final") else "two-tower"
 
 
 def _searches(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
-    """Yield the best validation value of each search, and of its trials with and without the log-Q correction."""
+    """Yield what each search tried and took, and the best value, with and without the log-Q correction, too."""
     groups: dict[str, list[Place]] = {}
+    taken: dict[str, list[Place]] = {}
     for path, content in raw.items():
         _, dataset, group, file = [*path.split("/"), "", ""][:4]
         who = searched(file)
+        if content.get("trials"):
+            # the snapshots of one training follow one another
+            last = (len(content["trials"]) - 1,) if who == "two-tower" else range(len(content["trials"]))
+            places = [(path, "trials", number, "fit_seconds") for number in last]
+            taken.setdefault(f"{dataset}|{group}|{who}", []).extend(places)
         for number, trial in enumerate(content.get("trials", [])):
             place = (path, "trials", number, "value")
             corrected = trial["settings"].get("log_q")
             kinds = ["best"] + ([] if corrected is None else [f"best {'with' if corrected else 'without'} log_q"])
             for kind in kinds:
                 groups.setdefault(f"{dataset}|{group}|{who}|{kind}", []).append(place)
-    for name, places in groups.items():
-        yield name, "max", tuple(places)
+    for name, found in groups.items():
+        yield name, "max", tuple(found)
+        if name.endswith("|best"):
+            yield name.removesuffix("best") + "judged", "count", tuple(found)
+    for name, found in taken.items():
+        yield f"{name}|seconds", "sum", tuple(found)

@@ -2,11 +2,10 @@
 
 Usage: python -m benchmarks.two_tower fit SPLIT OUT [--settings JSON] [--snapshots 1,5] [--own-metrics]
        python -m benchmarks.two_tower run SPLIT OUT [--settings JSON] [--queries 500] [--user 42] [--title ...]
-       python -m benchmarks.two_tower first OUT [--user 42] [--title ...]
 
 ``fit`` trains, and at every snapshot writes vectors by number to ``OUT/epoch-NNNN.npz`` and the seconds trained
 so far to ``OUT/fit.json``. ``run`` goes from the split to first answers in all four directions, then times
-single queries and saves the indexes; ``first`` loads those and answers. Both write ``OUT/<command>.json``.
+single queries and saves the indexes, which ``two_tower_first`` loads. Both write ``OUT/<command>.json``.
 """
 
 import argparse
@@ -27,6 +26,7 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks import two_tower_serve as serve  # noqa: E402
 from benchmarks.two_tower_data import SplitFile  # noqa: E402
+from benchmarks.two_tower_first import peak_mb  # noqa: E402
 from benchmarks.two_tower_model import TwoTower  # noqa: E402
 from benchmarks.two_tower_settings import Settings  # noqa: E402
 
@@ -109,36 +109,18 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "index_seconds": built,
         "answers": answers,
     }
-    return (
-        costs
-        | {"latency": serve.latencies(trained.model, indexes, args.queries)}
-        | serve.save(indexes, args.out / "saved")
-    )
-
-
-def first(args: argparse.Namespace) -> dict[str, Any]:
-    """Load what `run` saved and answer one query in each direction."""
-    loaded = serve.load(args.out / "saved")
-    answers = serve.first_answers(loaded, args.user, args.title)
-    return {"first_answer_at": time.time(), "peak_mb": peak_mb(), "answers": answers}
-
-
-def peak_mb() -> float:
-    """Return the most memory this process ever held, in MB; not that of the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
+    return costs | serve.latencies(trained.model, indexes, args.queries) | serve.save(indexes, args.out / "saved")
 
 
 def main() -> None:
     """Parse the command line and run one command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for command in (fit, run, first):
+    for command in (fit, run):
         sub = commands.add_parser(command.__name__)
         sub.set_defaults(command=command)
-        if command is not first:
-            sub.add_argument("split", type=Path)
-            sub.add_argument("--settings", type=Settings.parse, default=Settings())
+        sub.add_argument("split", type=Path)
+        sub.add_argument("--settings", type=Settings.parse, default=Settings())
         sub.add_argument("out", type=Path)
         sub.add_argument("--user", default="42")
         sub.add_argument("--title", default="Toy Story (1995)")

@@ -2,8 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,11 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from benchmarks.two_tower_data import SplitFile, VectorFile
+from benchmarks.two_tower_first import QUERY_SIDE, Index, K, answer, title_features, user_features
 from benchmarks.two_tower_model import TwoTower
 
-K = 10
 # the article asks a user index for so many rows, then drops repeated users
 ROWS = 500
-QUERY_SIDE = {"user2item": "user", "item2item": "item", "user2user": "user", "item2user": "item"}
-
-Index = Callable[[dict[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]
 
 
 def vectors(model: TwoTower) -> VectorFile:
@@ -57,22 +52,6 @@ def fair_indexes(model: TwoTower, layer: Any = tfrs.layers.factorized_top_k.Brut
     }
 
 
-def answer(index: Index, features: dict[str, tf.Tensor]) -> list[str]:
-    """Return the first ids of one query, each once."""
-    _, ids = index(features)
-    return [key.decode() for key in dict.fromkeys(ids.numpy()[0].tolist())][:K]
-
-
-def user_features(user: str, moment: int) -> dict[str, tf.Tensor]:
-    """Return a batch of one user."""
-    return {"user": tf.constant([user]), "time": tf.constant([moment], tf.int64)}
-
-
-def title_features(title: str) -> dict[str, tf.Tensor]:
-    """Return a batch of one title."""
-    return {"title": tf.constant([title])}
-
-
 def answer_all(indexes: dict[str, Index], split: SplitFile, user: str, title: str) -> dict[str, list[str]]:
     """Return the lists of one user and one title in all four directions."""
     moment = int(split.last_times()[np.flatnonzero(split.users == user)[0]])
@@ -80,12 +59,14 @@ def answer_all(indexes: dict[str, Index], split: SplitFile, user: str, title: st
     return {name: answer(index, asked[QUERY_SIDE[name]]) for name, index in indexes.items()}
 
 
-def latencies(model: TwoTower, indexes: dict[str, Index], queries: int) -> dict[str, dict[str, list[float]]]:
-    """Return seconds of single queries, one after another, by index kind and direction."""
-    kinds = {"brute force": indexes, "brute force, one row per user": fair_indexes(model)}
-    # scann is built for one TensorFlow release at a time; where it is missing the report says so
-    with suppress(ImportError):
+def latencies(model: TwoTower, indexes: dict[str, Index], queries: int) -> dict[str, Any]:
+    """Return seconds of single queries, one after another, by index kind and direction, and what could not be asked."""
+    kinds, missing = {"brute force": indexes, "brute force, one row per user": fair_indexes(model)}, {}
+    try:
         kinds["scann"] = build_indexes(model, tfrs.layers.factorized_top_k.ScaNN)
+    except (ImportError, tf.errors.NotFoundError) as error:
+        # it is built for one TensorFlow release at a time, and not for every machine
+        missing["scann"] = str(error).splitlines()[0]
     split, rng = model.split, np.random.default_rng(0)
     users = rng.integers(len(split.users), size=queries)
     items = rng.integers(len(split.titles), size=queries)
@@ -94,10 +75,11 @@ def latencies(model: TwoTower, indexes: dict[str, Index], queries: int) -> dict[
         "user": [user_features(str(split.users[u]), int(moments[u])) for u in users],
         "item": [title_features(str(split.titles[i])) for i in items],
     }
-    return {
+    latency = {
         kind: {name: time_queries(tf.function(index), asked[QUERY_SIDE[name]]) for name, index in some.items()}
         for kind, some in kinds.items()
     }
+    return {"latency": latency, "missing": missing}
 
 
 def time_queries(index: Index, asked: list[dict[str, tf.Tensor]]) -> list[float]:
@@ -120,14 +102,3 @@ def save(indexes: dict[str, Index], folder: Path) -> dict[str, float]:
         tf.saved_model.save(index, str(folder / name))
     seconds = time.perf_counter() - began
     return {"save_seconds": seconds, "saved_mb": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6}
-
-
-def load(folder: Path) -> dict[str, Index]:
-    """Load the saved indexes."""
-    return {name: tf.saved_model.load(str(folder / name)) for name in QUERY_SIDE}
-
-
-def first_answers(indexes: dict[str, Index], user: str, title: str) -> dict[str, list[str]]:
-    """Return the first lists of loaded indexes; the time of the query is any time, here the epoch's start."""
-    asked = {"user": user_features(user, 0), "item": title_features(title)}
-    return {name: answer(index, asked[QUERY_SIDE[name]]) for name, index in indexes.items()}

@@ -1,0 +1,89 @@
+"""mfrec against the two-tower, like against like: who is ahead, by more than chance or not."""
+
+from dataclasses import dataclass
+
+from benchmarks.cells import MISSING, Cells, table
+from benchmarks.names import DUELS, HITS, PROTOCOLS
+from benchmarks.summary import gap
+
+# a difference within so many standard errors is none
+ERRORS = 2.0
+
+TEXT = """## Like against like
+
+Tuned against tuned, in user2item. A cell holds mfrec's hit rate, the two-tower's (the better one where two are
+alike), and their difference ± its standard error: over the seeds on the random split; over the users on the split by
+time, which is the same for all seeds. Within two standard errors the two are *level*. Where the search chose a
+two-tower that never sees the time, asking it at the event's time changes nothing. Both were tuned over unseen
+titles; over all titles mfrec puts what a user has rated first, more than a two-tower does, and that fills its lists."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One comparison of mfrec's contender with the best of some others by one figure."""
+
+    dataset: str
+    protocol: str
+    ours: str
+    theirs: str
+    metric: str
+
+    @property
+    def gap(self) -> str:
+        """Return the name of the difference in the summary."""
+        return f"{self.dataset}|{self.protocol}|{gap(self.ours, self.theirs)}|{self.metric}"
+
+    def sign(self, cells: Cells) -> str:
+        """Say who is ahead."""
+        line = cells.line(self.gap)
+        if line is None:
+            return "not compared"
+        if abs(line.value) <= ERRORS * line.spread:
+            return "level"
+        return "ahead" if line.value > 0 else "**behind**" if line.value < 0 else "level"
+
+    def figures(self, cells: Cells) -> tuple[str, str]:
+        """Return both sides' figures as text."""
+        ours, theirs = (
+            cells.text(f"{self.dataset}|{self.protocol}|{who}|{self.metric}") for who in (self.ours, self.theirs)
+        )
+        return ours, theirs
+
+    def cell(self, cells: Cells) -> str:
+        """Return both figures, the difference, and who is ahead; or that it was not measured."""
+        line = cells.line(self.gap)
+        if line is None:
+            return MISSING
+        ours, theirs = self.figures(cells)
+        return (
+            f"{ours} / {theirs}, {cells.show(line.value, '+.3f')} ± {cells.show(line.spread, '.3f')} {self.sign(cells)}"
+        )
+
+
+def best_of(
+    cells: Cells, dataset: str, protocol: str, ours: tuple[str, ...], theirs: tuple[str, ...], metric: str
+) -> Duel:
+    """Hold the best of one side against the best of the other; the first where none was measured."""
+
+    def best(who: tuple[str, ...]) -> str:
+        return max(who, key=lambda name: cells.value(f"{dataset}|{protocol}|{name}|{metric}") or 0.0)
+
+    return Duel(dataset, protocol, best(ours), best(theirs), metric)
+
+
+def duels(cells: Cells, dataset: str, protocol: str, how: str) -> list[Duel]:
+    """Return the comparisons of one way to ask on one split, one per figure."""
+    ours, theirs = DUELS[how]
+    return [best_of(cells, dataset, protocol, (ours,), theirs, metric) for metric in HITS]
+
+
+def section(cells: Cells, datasets: list[str]) -> str:
+    """Return the table of all comparisons."""
+    rows = [
+        [f"{dataset}, {words}, {how}", *(duel.cell(cells) for duel in duels(cells, dataset, protocol, how))]
+        for dataset in datasets
+        for protocol, words in PROTOCOLS.items()
+        for how in DUELS
+    ]
+    header = [f"{metric.split('/')[1]} hit rate@{metric.split('@')[1]}" for metric in HITS]
+    return f"{TEXT}\n\n{table(['', *header], rows)}"
