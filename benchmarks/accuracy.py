@@ -72,7 +72,13 @@ def summary(found: list[Run]) -> str:
         row += [f"{gains.mean():+.1%}", f"{gains.min():+.1%} to {gains.max():+.1%}", str(len(own))]
         rows.append([*row, f"{hits[0]:.4f}", f"{hits[1]:.4f}"])
     head = ["data", "model", METRIC, "std", "gain", "gain, least to most", "seeds", "hit rate@10", "hit rate@100"]
-    return tabulate(rows, head, disable_numparse=True)
+    return tabulate(rows, head, "github", disable_numparse=True)
+
+
+def read(path: Path) -> list[Run]:
+    """Read what ``--out`` wrote."""
+    rows = json.loads(path.read_text())
+    return [Run(**{**row, "params": ALSParams(**row["params"]), "hits": tuple(row["hits"])}) for row in rows]
 
 
 def _line(run: Run) -> str:

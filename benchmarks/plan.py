@@ -39,7 +39,7 @@ class Plan:
     datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small")
     seeds: int = 5
     cold_seeds: int = 2
-    tower_trials: int = 18
+    tower_trials: int = 16
     mfrec_trials: int = 120
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     longer: tuple[int, ...] = (60, 80, 100)

@@ -82,6 +82,8 @@ def _of_direction(repeat: dict[str, Any], direction: str) -> Iterator[tuple[str,
 
 
 def _directions(cells: Cells, dataset: str, path: Path) -> None:
+    if not any(cells.line(f"{dataset}|random|{who}|{d}/unseen/recall@10") for who in SHOWN for d in DIRECTIONS):
+        return
     figure, axes = _figure(11, 4)
     width = 0.85 / len(SHOWN)
     for number, (who, colour) in enumerate(SHOWN.items()):

@@ -117,6 +117,18 @@ def rows(found: list[Search], seconds: float) -> Iterator[list[str]]:
         yield [*row, f"{max(search.scores):.4f}", f"{search.test:.4f}"]
 
 
+def table(found: list[Search], seconds: float) -> str:
+    """Return a row per search, as Markdown."""
+    marks = [f"{mark} s" for mark in MARKS if mark < seconds]
+    head = ["sampler", "seed", "trials", *marks, f"best {METRIC}, validation", "test"]
+    return tabulate(rows(found, seconds), head, "github", disable_numparse=True)
+
+
+def read(path: Path) -> list[Search]:
+    """Read what ``--out`` wrote."""
+    return [Search(**{**row, "params": ALSParams(**row["params"])}) for row in json.loads(path.read_text())]
+
+
 def load(name: str) -> Interactions:
     """Load a MovieLens release, or generate ``sample:N`` interactions."""
     if not name.startswith("sample:"):
@@ -140,10 +152,8 @@ def main() -> None:
             print(f"seed {seed}, {search.sampler}: {max(search.scores):.4f}", flush=True)
             if options.out is not None:
                 options.out.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
-    marks = [f"{mark} s" for mark in MARKS if mark < options.seconds]
-    head = ["sampler", "seed", "trials", *marks, f"best {METRIC}, validation", "test"]
     print(repr(ratings))
-    print(tabulate(rows(found, options.seconds), head, disable_numparse=True))
+    print(table(found, options.seconds))
 
 
 if __name__ == "__main__":
