@@ -48,7 +48,8 @@ class ALSParams:
         (or active), below 0 the rare.
     whitening
         How far the spread of the user vectors is moved to the item vectors, from 0 to 1. It changes no score, but
-        cosines: at 1 two items are as alike as their scores over all users. See `mfrec.basis`.
+        cosines: at 1 two items are as alike as their scores over all users, and over what these agree on. See
+        `mfrec.basis`.
     transform
         What a weight becomes: ``"value"`` (as it is), ``"log"`` (``log(1 + w)``) or ``"binary"``.
     threshold

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfrec.als import ALSParams, fit_als
-from mfrec.basis import whitened
+from mfrec.basis import CONSENSUS, whitened
 from mfrec.directions import Pair
 from mfrec.errors import ParameterError
 from mfrec.factors import Matrix
@@ -34,15 +34,27 @@ def test_the_penalty_is_the_length_before(seed: int, strength: float) -> None:
         np.testing.assert_allclose(((after @ weight) * after).sum(1), (before**2).sum(1), rtol=1e-3, atol=1e-4)
 
 
-def test_at_full_strength_items_are_as_alike_as_their_scores_over_all_users() -> None:
+def crowd(users: Matrix) -> Matrix:
+    """Return the users and eight times as many copies of the mean user."""
+    return np.vstack([users, np.tile(users.mean(axis=0), (int(CONSENSUS) * len(users), 1))])
+
+
+def test_at_full_strength_items_are_as_alike_as_their_scores_over_all_users_and_the_mean_user_again() -> None:
     solved = vectors(1)
     turned, _ = whitened(solved, 1.0)
     unit = turned.item / np.linalg.norm(turned.item, axis=1, keepdims=True)
-    scores = solved.item @ solved.user.T
+    scores = solved.item @ crowd(solved.user).T
     scores /= np.linalg.norm(scores, axis=1, keepdims=True)
     np.testing.assert_allclose(unit @ unit.T, scores @ scores.T, atol=1e-4)
-    gram = turned.user.T @ turned.user
+    everybody = crowd(turned.user)
+    gram = everybody.T @ everybody
     np.testing.assert_allclose(gram, np.eye(5) * gram[0, 0], atol=1e-3 * gram[0, 0])
+
+
+def test_users_without_interactions_change_nothing() -> None:
+    solved = vectors(4)
+    more = Pair(np.vstack([solved.user, np.zeros((10, 5), np.float32)]), solved.item)
+    np.testing.assert_allclose(whitened(more, 0.75)[0].item, whitened(solved, 0.75)[0].item, rtol=1e-5)
 
 
 def test_without_strength_nothing_changes() -> None:
