@@ -26,7 +26,8 @@ from mfrec.errors import MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import Split, random_split, read_split
 from mfrec.interactions import Interactions
-from mfrec.tuning import read_params, tune, write_params
+from mfrec.param_file import read_params, write_params
+from mfrec.tuning import tune
 
 PARTS = ("train", "valid", "test")
 

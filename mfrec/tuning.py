@@ -291,27 +291,6 @@ def _within(
             yield trial
 
 
-def write_params(path: Path, params: ALSParams) -> None:
-    """Write parameters as JSON, for ``mfrec fit --params``."""
-    path.write_text(json.dumps(asdict(params), indent=2) + "\n")
-
-
-def read_params(path: Path) -> dict[str, Any]:
-    """Read parameters that `write_params` wrote; DataError where the file holds something else."""
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a parameter file: {error}") from None
-    known = set(ALSParams.__dataclass_fields__)
-    if not isinstance(values, dict) or not set(values) <= known:
-        raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
-    try:
-        ALSParams(**values)
-    except (MfrecError, TypeError) as error:
-        raise DataError(f"{path} is not a parameter file: {error}") from None
-    return values
-
-
 def _append(path: Path | None, metric: str, trial: Trial) -> None:
     if path is not None:
         with path.open("a") as file:

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("catalogue", "cold", "features"),
     ("content",),
     ("evaluation",),
+    ("param_file",),
     ("tuning",),
     ("commands",),
     ("cli",),

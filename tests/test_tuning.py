@@ -13,7 +13,8 @@ from mfrec.errors import DataError, MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
 from mfrec.interactions import Interactions
-from mfrec.tuning import EXTENSIONS, Trial, Tuned, read_params, tune, write_params
+from mfrec.param_file import read_params, write_params
+from mfrec.tuning import EXTENSIONS, Trial, Tuned, tune
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")

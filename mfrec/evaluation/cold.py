@@ -67,6 +67,8 @@ class ColdReport:
         Every figure.
     columns, alpha, regression_error
         What the vectors come from; as in `mfrec.content.ContentModel`.
+    notes
+        What else one should know of the figures.
     """
 
     side: Side
@@ -76,6 +78,7 @@ class ColdReport:
     columns: tuple[str, ...]
     alpha: float
     regression_error: float
+    notes: tuple[str, ...] = ()
 
     def value(self, contender: str = "content", *, ranked: str = EVERYTHING, metric: str = "recall", k: int) -> float:
         """Return one figure.
@@ -111,7 +114,8 @@ class ColdReport:
         asked = f"{self.asked} users' lists; content: ridge penalty {self.alpha:g}, {self.regression_error:.0%} of the "
         names = [f"{SHOWN[metric]}@{k}" for metric, k in columns]
         table = tabulate(lines, ["ranked", "by", *names, f"content ahead, recall@{max(ks)}"], disable_numparse=True)
-        return f"{head}\n{asked}vectors' variance unexplained\n{table}"
+        notes = "".join(f"\nnote: {note}" for note in self.notes)
+        return f"{head}\n{asked}vectors' variance unexplained\n{table}{notes}"
 
 
 @dataclass(frozen=True, eq=False)
