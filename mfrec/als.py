@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from mfrec.basis import whitened
 from mfrec.confidence import weigh
 from mfrec.directions import SIDES, Pair, other
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DivergedError, ParameterError
 from mfrec.factors import Degree, Factors, Matrix
 from mfrec.interactions import Interactions
 from mfrec.solver import TRANSFORMS, Solver
@@ -128,7 +128,7 @@ def fit_als(
     Raises
     ------
     DataError
-        When there is nothing to learn from, or the fit did not stay finite.
+        When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
     """
     params = params or ALSParams()
     confidences, solver = weigh(interactions, params)
@@ -188,4 +188,4 @@ def _run(model: Any, confidences: Any, iterations: int, progress: bool, look: Ca
         try:
             model.fit(confidences, show_progress=False, callback=after)
         except ModelFitError as error:
-            raise DataError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None
+            raise DivergedError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None

@@ -13,6 +13,10 @@ class DataError(MfrecError, ValueError):
     """The interactions are missing, empty, malformed or not finite."""
 
 
+class DivergedError(DataError):
+    """A fit did not stay finite."""
+
+
 class UnknownIdError(MfrecError, LookupError):
     """An id that the model has never seen was asked for."""
 
