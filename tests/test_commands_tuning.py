@@ -219,3 +219,29 @@ def test_a_file_that_says_nonsense_of_what_was_held_out(told: str) -> None:
     assert read_params(Path("params.json")) == {"alpha": 2.0}
     with pytest.raises(mfrec.DataError, match=r"held_out must hold split, test_fraction, seed, events, links"):
         read_held_out(Path("params.json"))
+
+
+def test_ctrl_c_before_the_first_trial_is_no_mistake(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "fit_als", stopped)
+    _, err = run(capsys, *TUNE, code=130)
+    assert err == "mfrec: stopped\n"
+    assert not Path("params.json").exists()
+
+
+def test_data_that_no_search_can_help_ends_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = run(capsys, *TUNE, "--transform", "binary", "--threshold", "100", code=2)
+    assert "there is nothing to learn from with threshold 100" in err
+    assert err.count("\n") == 1
+
+
+def test_a_log_of_another_seed_or_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *TUNE, "--resume", "log.jsonl")
+    _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--seed", "7", code=2)
+    assert "log.jsonl is the log of another search: its seed is 42, here it is 7; name another file" in err
+    _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--hold-out", "0.2", code=2)
+    assert "log.jsonl is the log of another search: its training interactions is" in err

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("content",),
     ("evaluation",),
     ("param_file",),
+    ("trials",),
     ("tuning",),
     ("commands",),
     ("cli",),

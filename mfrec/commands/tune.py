@@ -15,7 +15,8 @@ from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.param_file import HeldOut, check_target, leak, write_params
 from mfrec.pipeline import fit as fit_model
-from mfrec.tuning import SPACE, Trial, Tuned
+from mfrec.trials import Trial
+from mfrec.tuning import SPACE, Tuned
 from mfrec.tuning import tune as search
 
 # of ALSParams, what is given rather than searched
@@ -61,7 +62,7 @@ def tune(
     """Search for the parameters of SOURCE, write them to a file, and fit a model on all data.
 
     A random 20 % is held out to choose by. Ctrl-C ends the search and keeps the best so far; with --resume the
-    next call goes on from there. --params names the first trial and what is not searched.
+    next call of the same search goes on from there. --params names the first trial and what is not searched.
 
     \b
     mfrec tune ml-100k --minutes 5 --resume trials.jsonl
@@ -90,6 +91,8 @@ def tune(
         seed=base.seed,
         progress=not quiet,
     )
+    if found.interrupted and not found.finished:
+        raise KeyboardInterrupt
     write_params(out, found.best.params, held_out)
     _show(found, as_json)
     click.echo(f"parameters are in {out}", err=as_json)
@@ -128,10 +131,10 @@ def _show(found: Tuned, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(found), "best": asdict(found.best)})
         return
-    ranked = sorted((t for t in found.trials if not t.stopped), key=lambda t: -t.score)
+    ranked = sorted(found.finished, key=lambda t: -t.score)
     click.echo(table([_row(place, t, found.metric) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
-    click.echo(f"{made}; {stopped} were given up early")
+    click.echo(f"{made}; {stopped} were given up early or diverged")
 
 
 def _row(place: int, trial: Trial, metric: str) -> dict[str, str]:
