@@ -17,7 +17,7 @@ import numpy as np
 from mfrec.als import ALSParams, StopFit, fit_als
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
-from mfrec.evaluation.metrics import MISSED, RANK_METRICS
+from mfrec.evaluation.metrics import RANK_METRICS, cutoff
 from mfrec.evaluation.splits import random_split
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
@@ -309,11 +309,11 @@ def _parsed(metric: str) -> tuple[str, int]:
     name, _, length = metric.partition("@")
     # more digits than those are no k, and Python refuses to read thousands of them
     k = int(length) if length.isdecimal() and len(length) < 20 else 0
-    if name not in RANK_METRICS or not 0 < k < MISSED:
+    if name not in RANK_METRICS or not k:
         raise ParameterError(
-            f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K below 2**31"
+            f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K a number"
         )
-    return f"{name}@{k}", k
+    return f"{name}@{cutoff(k)}", k
 
 
 def _optuna() -> Any:

@@ -198,8 +198,11 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*evaluate, *TRACKS, *GENRE], "--items is for --cold item"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--split", "last"], "--split has no meaning with --cold"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--through-index"], "--through-index has no meaning with"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k above 0"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"], "fraction within 0 and 1"),
+        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer above 0, got 0"),
+        (
+            [*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"],
+            "fraction must be above 0 and below 1, got 1.0",
+        ),
     ]
 
 

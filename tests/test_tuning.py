@@ -176,13 +176,17 @@ def test_a_given_validation_part_is_what_counts() -> None:
         "coverage@5",
         "",
         "ndcg@²",
-        "ndcg@2147483648",
         "ndcg@" + "9" * 5000,
     ],
 )
 def test_an_unknown_metric(metric: str) -> None:
     with pytest.raises(ParameterError, match=r"unknown metric .*: choose one of .*ndcg@K"):
         tune(LIKES, metric=metric)
+
+
+def test_a_metric_of_a_list_longer_than_any() -> None:
+    with pytest.raises(ParameterError, match=r"k must be below 2\*\*31, got 2147483648"):
+        tune(LIKES, metric="ndcg@2147483648")
 
 
 def test_a_metric_is_named_as_measure_names_it() -> None:

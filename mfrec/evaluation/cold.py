@@ -15,7 +15,7 @@ from mfrec.content import ContentModel, learn, weights_of
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import ParameterError
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.metrics import RANK_METRICS, Values
+from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoff
 from mfrec.evaluation.ranking import Numbers, Scorer, Task, by_scores
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
@@ -184,9 +184,13 @@ def evaluate_cold(
     ParameterError
         For an unknown side, a fraction or a k out of range.
     """
-    ks = tuple(sorted(set(k))) if isinstance(k, Iterable) else (k,)
-    if side not in SIDES or not 0 < fraction < 1 or not ks or min(ks) < 1:
-        raise ParameterError(f"side must be user or item, fraction within 0 and 1, k above 0: {side}, {fraction}, {k}")
+    ks = tuple(sorted({cutoff(each) for each in (k if isinstance(k, Iterable) else (k,))}))
+    if side not in SIDES:
+        raise ParameterError(f"side must be user or item, got {side!r}")
+    if not 0 < fraction < 1:
+        raise ParameterError(f"fraction must be above 0 and below 1, got {fraction!r}")
+    if not ks:
+        raise ParameterError("name at least one cut-off k")
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
     trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)

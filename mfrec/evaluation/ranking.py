@@ -92,7 +92,7 @@ def by_lists(task: Task, lister: Lister, protocols: tuple[str, ...], ks: tuple[i
         shown = {k: np.zeros(task.n_targets, np.int64) for k in ks}
         found = []
         for place in range(len(task.queries)):
-            best = lister(place, protocol, max(ks))
+            best = lister(place, protocol, min(max(ks), task.n_targets))
             rank = np.full(task.n_targets, MISSED, np.int64)
             rank[best] = np.arange(len(best))
             above = rank[task.relevant.of(place)]

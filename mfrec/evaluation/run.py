@@ -8,7 +8,7 @@ import numpy as np
 from mfrec.directions import DIRECTIONS, Pair, direction
 from mfrec.errors import ParameterError
 from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
-from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS
+from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoff
 from mfrec.evaluation.protocols import QUESTIONS, SEGMENTS, TASKS, Held, hold
 from mfrec.evaluation.ranking import (
     PROTOCOLS,
@@ -231,7 +231,7 @@ def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
     given = list(k) if isinstance(k, Iterable) else [k]
     if not given:
         raise ParameterError("name at least one cut-off k")
-    return tuple(sorted({_above_zero("k", each) for each in given}))
+    return tuple(sorted({cutoff(each) for each in given}))
 
 
 def _above_zero(name: str, value: int) -> int:
