@@ -229,7 +229,7 @@ def test_ctrl_c_before_the_first_trial_is_no_mistake(
 
     monkeypatch.setattr(tuning, "fit_als", stopped)
     _, err = run(capsys, *TUNE, code=130)
-    assert err == "mfrec: stopped\n"
+    assert err.strip() == "mfrec: stopped"
     assert not Path("params.json").exists()
 
 
