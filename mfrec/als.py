@@ -36,13 +36,14 @@ class ALSParams:
     regularization
         Weight of the penalty on the vectors' squared lengths; higher is smoother.
     alpha
-        Confidence is ``alpha`` times the normalised weight; higher trusts what was observed more against what
-        was not.
+        Confidence is ``alpha`` times the weight; higher trusts what was observed more against what was not. Weights
+        are rescaled to mean 1 before, except with ``transform="value"`` where both exponents and the half-life are
+        0: those are taken as they are.
     iterations
         Alternations of the two half-steps.
     user_exponent, item_exponent
-        An interaction's weight is divided by ``degree**exponent`` of its user and of its item, then rescaled to
-        mean 1 over all; 0 turns it off. See `mfrec.solver`.
+        An interaction's weight is divided by ``degree**exponent`` of its user and of its item, before it is
+        rescaled; 0 turns it off. See `mfrec.solver`.
     user_scale, item_scale
         After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
         (or active), below 0 the rare.

@@ -188,6 +188,7 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*PLAYS, "--items", "short.csv", *GENRE], "short.csv has no row for 50 of 100 items with interactions"),
         ([*PLAYS, "--items", "named.csv", *GENRE], "named.csv has the what 'n1': item ids of the interactions are int"),
         ([*PLAYS, "--items", "gap.csv", *GENRE], "gap.csv has 1 rows without a value of 'what'"),
+        ([*PLAYS, *TRACKS, *GENRE, *GENRE], "is named 2 times as categories: name it once"),
         ([*PLAYS, *GENRE], "name the table of items whose columns you mean: --items FILE"),
         ([*PLAYS, "--users-id", "who"], "name the table of users whose columns you mean: --users FILE"),
         ([*PLAYS, "--cold-start"], "plays.csv is no MovieLens release: name tables with --items FILE or --users FILE"),
