@@ -55,11 +55,15 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
     """
     params = als_params(options)
     if cold is not None:
-        _refuse_given("split", "last", "warm", "through_index")
+        _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index")
         click.echo(_cold(source, cold, params, as_json, quiet, options))
         return
     if named_sides(options):
         raise ParameterError(f"--{named_sides(options)[0]}s is for --cold {named_sides(options)[0]}")
+    if options["split"] == "last":
+        _refuse_given("--split last, which holds out by number", "test_fraction")
+    else:
+        _refuse_given(f"--split {options['split']}", "last")
     train, test = _split(read_source(source, options), options, params.seed)
     notes = _leaks(options, HeldOut.of(test, options["split"], options["test_fraction"], params.seed))
     # scores are exhaustive: an index is only built well where it is measured
@@ -89,11 +93,11 @@ def _leaks(options: dict[str, Any], test: HeldOut) -> tuple[str, ...]:
     return (found,)
 
 
-def _refuse_given(*names: str) -> None:
+def _refuse_given(what: str, *names: str) -> None:
     ctx = click.get_current_context()
     for name in names:
         if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise ParameterError(f"--{name.replace('_', '-')} has no meaning with --cold, which holds out at random")
+            raise ParameterError(f"--{name.replace('_', '-')} has no meaning with {what}")
 
 
 def _cold(source: str, side: Side, params: ALSParams, as_json: bool, quiet: bool, options: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ class Task:
         How many targets there are.
     segments
         A name per place for a breakdown of the figures, or nothing.
+    notes
+        What is not asked.
     """
 
     queries: Numbers
@@ -52,6 +54,7 @@ class Task:
     masks: Mapping[str, Links]
     n_targets: int
     segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
+    notes: tuple[str, ...] = ()
 
     @property
     def event_query(self) -> Numbers:
