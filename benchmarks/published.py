@@ -24,9 +24,12 @@ import mfrec
 from mfrec.als import ALSParams, fit_als
 from mfrec.errors import MfrecError, ParameterError
 from mfrec.evaluation import measure
+from mfrec.evaluation.given import read_lists
+from mfrec.evaluation.metrics import cutoff
 from mfrec.evaluation.splits import Split, random_split, read_split
 from mfrec.interactions import Interactions
-from mfrec.tuning import read_params, tune, write_params
+from mfrec.param_file import check_target, read_params, write_params
+from mfrec.tuning import tune
 
 PARTS = ("train", "valid", "test")
 
@@ -72,9 +75,11 @@ def write_lists(interactions: Interactions, path: Path) -> None:
 
 def write_split(name: str, folder: Path, seed: int) -> None:
     """Write the three files of a MovieLens release."""
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"cannot write into {folder}: it is a file")
+    folder.mkdir(parents=True, exist_ok=True)
     rest, test = random_split(mfrec.load_movielens(name), 0.2, seed)
     train, validation = random_split(rest, 0.2, seed)
-    folder.mkdir(parents=True, exist_ok=True)
     for part, interactions in zip(PARTS, (train, validation, test), strict=True):
         write_lists(interactions, folder / f"{part}.txt")
     print(f"{', '.join(f'{part}.txt' for part in PARTS)} are in {folder}")
@@ -98,7 +103,11 @@ def chosen(options: argparse.Namespace, split: Split) -> ALSParams:
         seed=options.seed,
         progress=True,
     )
-    print(f"{len(found.trials)} trials, best {found.metric} on validation {found.best.score:.4f}")
+    if found.interrupted and not found.finished:
+        raise KeyboardInterrupt
+    made = f"{len(found.trials)} trials, best {found.metric} on validation {found.best.score:.4f}"
+    # with --json the result alone goes to standard output
+    print(made, file=sys.stderr if options.json else sys.stdout)
     return found.best.params
 
 
@@ -128,7 +137,12 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.refit and options.validation is None:
         raise ParameterError("--refit adds the validation part: name --validation")
-    split = read_split(options.train, options.test, options.validation)
+    # what would end the run after the search ends it here
+    cutoff(options.k)
+    check_target(options.out)
+    check_target(options.resume)
+    validation = None if options.validation is None else read_lists(options.validation)
+    split = read_split(read_lists(options.train), read_lists(options.test), validation)
     result = judge(split, chosen(options, split), k=options.k, refit=options.refit)
     if options.out is not None:
         write_params(options.out, result.params)
@@ -143,9 +157,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run; a mistake is one line and exit code 2."""
     try:
         run(parse(arguments))
-    except MfrecError as error:
+    except (MfrecError, OSError) as error:
         print(f"published.py: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("published.py: stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

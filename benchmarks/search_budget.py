@@ -24,11 +24,12 @@ from tabulate import tabulate
 
 import mfrec
 from mfrec.als import ALSParams, fit_als
-from mfrec.errors import DataError
+from mfrec.errors import DivergedError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
 from mfrec.interactions import Interactions
-from mfrec.tuning import FACTORS, SPACE, Trial, tune
+from mfrec.trials import Trial
+from mfrec.tuning import FACTORS, SPACE, tune
 
 METRIC, K = "ndcg@20", 20
 MARKS = (15, 30, 60, 120, 300, 600)
@@ -70,8 +71,7 @@ def by_random(train: Interactions, validation: Interactions, seconds: float, see
         params, began = next(drawn), time.perf_counter()
         try:
             score = measure(fit_als(train, params), train, validation, k=K)[METRIC]
-        except DataError:
-            # a fit that diverges
+        except DivergedError:
             score = 0.0
         yield Trial(params, float(score), time.perf_counter() - began)
 

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from mfrec.basis import whitened
 from mfrec.confidence import weigh
 from mfrec.directions import SIDES, Pair, other
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DivergedError, ParameterError
 from mfrec.factors import Degree, Factors, Matrix
 from mfrec.interactions import Interactions
 from mfrec.solver import TRANSFORMS, Solver
@@ -36,13 +36,14 @@ class ALSParams:
     regularization
         Weight of the penalty on the vectors' squared lengths; higher is smoother.
     alpha
-        Confidence is ``alpha`` times the normalised weight; higher trusts what was observed more against what
-        was not.
+        Confidence is ``alpha`` times the weight; higher trusts what was observed more against what was not. Weights
+        are rescaled to mean 1 before, except with ``transform="value"`` where both exponents and the half-life are
+        0: those are taken as they are.
     iterations
         Alternations of the two half-steps.
     user_exponent, item_exponent
-        An interaction's weight is divided by ``degree**exponent`` of its user and of its item, then rescaled to
-        mean 1 over all; 0 turns it off. See `mfrec.solver`.
+        An interaction's weight is divided by ``degree**exponent`` of its user and of its item, before it is
+        rescaled; 0 turns it off. See `mfrec.solver`.
     user_scale, item_scale
         After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
         (or active), below 0 the rare.
@@ -129,7 +130,7 @@ def fit_als(
     Raises
     ------
     DataError
-        When there is nothing to learn from, or the fit did not stay finite.
+        When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
     """
     params = params or ALSParams()
     confidences, solver = weigh(interactions, params)
@@ -189,4 +190,4 @@ def _run(model: Any, confidences: Any, iterations: int, progress: bool, look: Ca
         try:
             model.fit(confidences, show_progress=False, callback=after)
         except ModelFitError as error:
-            raise DataError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None
+            raise DivergedError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from mfrec.columns import check_roles
 from mfrec.datasets import load_items, load_users
 from mfrec.directions import Side
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError
 from mfrec.ids import Id, IdMap
 from mfrec.tables import read_table
 
@@ -41,7 +42,7 @@ class Catalogue:
     DataError
         When a column is missing, or an id is missing or stands twice.
     ParameterError
-        When no column of text, categories or numbers is named.
+        When no column of text, categories or numbers is named, or one twice.
     """
 
     table: pd.DataFrame
@@ -55,8 +56,7 @@ class Catalogue:
     def __post_init__(self) -> None:
         """Check the columns and the ids."""
         named = [*self.text, *self.categories, *self.numbers]
-        if not named:
-            raise ParameterError(f"name at least one column of text, categories or numbers of {self.name}")
+        check_roles(self.text, self.categories, self.numbers, f" of {self.name}")
         if self.table.empty:
             raise DataError(f"{self.name} has no rows")
         for column in [self.key, *named, *([self.label] if self.label else [])]:

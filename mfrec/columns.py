@@ -1,6 +1,6 @@
 """Columns of a user's table, checked and turned into arrays; every complaint names the column and a row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.directions import Side
-from mfrec.errors import DataError
+from mfrec.errors import DataError, ParameterError
 from mfrec.ids import IdMap
 from mfrec.packed import PackedStrings
 
@@ -29,6 +29,19 @@ def require(frame: pd.DataFrame, names: list[str]) -> None:
         raise DataError(f"column {twice[0]!r} stands {have.count(twice[0])} times in the table: rename one")
     if frame.empty:
         raise DataError("the table has no rows: there is nothing to learn from")
+
+
+def check_roles(text: Sequence[str], categories: Sequence[str], numbers: Sequence[str], what: str) -> None:
+    """Raise ParameterError unless some column is named, none twice, and none as both words and numbers."""
+    if not (*text, *categories, *numbers):
+        raise ParameterError(f"name at least one column of text, categories or numbers{what}")
+    for role, names in (("text", text), ("categories", categories), ("numbers", numbers)):
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise ParameterError(f"column {twice[0]!r} is named {names.count(twice[0])} times as {role}: name it once")
+    for name in numbers:
+        if name in (*text, *categories):
+            raise ParameterError(f"column {name!r} is named as numbers and as text or a category: choose one")
 
 
 def id_column(frame: pd.DataFrame, name: str, side: Side) -> tuple[IdMap, NDArray[np.int64]]:

@@ -19,7 +19,10 @@ DAY = 24 * 3600
 
 
 def weigh(interactions: Interactions, params: "ALSParams") -> tuple[csr_matrix, Solver]:
-    """Return the confidences before alpha, float32 CSR with mean 1, and the constants that folding in needs.
+    """Return the confidences before alpha, float32 CSR, and the constants that folding in needs.
+
+    They have mean 1, but for ``transform="value"`` without exponents and half-life: there a weight is its own
+    confidence, in whatever unit it is.
 
     Raises
     ------

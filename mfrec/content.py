@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mfrec.catalogue import Catalogue
 from mfrec.cold import indexed, widened, with_cold, with_cold_items
+from mfrec.columns import check_roles
 from mfrec.directions import SIDES, Pair, Side
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError
 from mfrec.factors import Matrix
 from mfrec.features import clean, features
 from mfrec.index import IndexParams
@@ -124,7 +125,7 @@ def fit_content(
         When a column is missing, one of numbers holds something else, or the table does not fit the factors or
         holds nothing to learn from.
     ParameterError
-        When no column is named.
+        When no column is named, or one twice.
     """
     if len(table) != len(factors):
         raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
@@ -216,8 +217,7 @@ def _encoded(
 ) -> tuple[Any, Any]:
     """Return the fitted transformer of a table, and its features."""
     texts = (*text, *categories)
-    if not texts and not numbers:
-        raise ParameterError("name at least one column of text, categories or numbers")
+    check_roles(text, categories, numbers, "")
     if len(table) < 2 * FOLDS:
         raise DataError(f"{len(table)} rows are too few to learn from: at least {2 * FOLDS}")
     cleaned = clean(table, texts, numbers)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.directions import SIDES, Pair, Side
-from mfrec.errors import DataError
+from mfrec.errors import DataError, DivergedError
 from mfrec.solver import Solver
 
 Matrix = NDArray[np.float32]
@@ -85,11 +85,11 @@ class Factors(Pair[Matrix]):
         return np.ascontiguousarray(matrix.T @ matrix)
 
     def check_finite(self) -> None:
-        """Raise DataError when a factor is NaN or infinite; a pass over all values."""
+        """Raise DivergedError when a factor is NaN or infinite; a pass over all values."""
         for side in SIDES:
             bad = np.flatnonzero(~np.isfinite(self[side]).all(axis=1))
             if len(bad):
-                raise DataError(
+                raise DivergedError(
                     f"{len(bad)} of {len(self[side])} {side} vectors are not finite: the fit diverged; "
                     f"raise the regularization or lower alpha"
                 )

@@ -45,7 +45,8 @@ class Solver:
     scales
         ``g`` of each side: a fitted vector is multiplied by ``(degree / mean degree)**g``.
     mean
-        What unscaled confidences are divided by, so that the training data has mean 1 before alpha.
+        What unscaled confidences are divided by, so that the training data has mean 1 before alpha; 1 where weights
+        are taken as they are.
     mean_degree
         Of each side, in the training data.
     """

@@ -2,11 +2,9 @@
 
 Trials are drawn by Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for Hyper-Parameter
 Optimization", 2011; extra ``tune``); a trial whose first iterations stay behind most others is given up. Every
-finished trial is one line of a log, from which a search goes on where it was stopped.
+finished trial is one line of a log (`mfrec.trials`), from which a search goes on where it was stopped.
 """
 
-import json
-import logging
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from mfrec.als import ALSParams, StopFit, fit_als
-from mfrec.errors import DataError, MfrecError, ParameterError
+from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
+from mfrec.evaluation.metrics import RANK_METRICS, cutoff
 from mfrec.evaluation.splits import random_split
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
-
-log = logging.getLogger("mfrec")
+from mfrec.trials import Trial, TrialLog, described
 
 # name: (kind, low, high); factors are chosen among powers of two and their halves
 SPACE: dict[str, tuple[str, float, float]] = {
@@ -40,21 +38,6 @@ EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
 # after so many iterations a trial is compared with the others at that point
 RUNG = 3
 WARM_UP = 10
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One fit on the training part and its score on the validation part.
-
-    ``early`` is the score after the first iterations, where it was looked at; ``stopped`` trials were given up
-    there, and their score is that one.
-    """
-
-    params: ALSParams
-    score: float
-    seconds: float
-    stopped: bool = False
-    early: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,12 +59,23 @@ class Tuned:
     interrupted: bool = False
 
     @property
+    def finished(self) -> list[Trial]:
+        """The trials that were neither given up nor diverged."""
+        return [trial for trial in self.trials if not trial.stopped]
+
+    @property
     def best(self) -> Trial:
-        """The finished trial with the highest score."""
-        finished = [trial for trial in self.trials if not trial.stopped]
-        if not finished:
-            raise DataError("the search ended before its first trial: give it more time")
-        return max(finished, key=lambda trial: trial.score)
+        """The finished trial with the highest score; DataError where there is none."""
+        if self.finished:
+            return max(self.finished, key=lambda trial: trial.score)
+        if self.trials:
+            raise DivergedError(
+                f"none of the {len(self.trials)} trials came to its end, since fits diverged: start from a higher "
+                f"regularization or a lower alpha, or choose another transform of the weights"
+            )
+        if self.interrupted:
+            raise DataError("the search was stopped before its first trial was done")
+        raise DataError("the time was over before the first trial began: give it more minutes")
 
 
 def tune(
@@ -110,11 +104,13 @@ def tune(
     minutes, trials
         When to stop, whichever comes first; with ``trials`` alone decisive, the result is reproducible.
     base
-        Values of everything that is not searched, and the first trial.
+        Values of everything that is not searched, and the first trial: exactly as given, also where the search
+        itself does not go (25 factors, an alpha of 100), so the best is never worse. With ``plain`` its exponents
+        and scales are 0.
     plain
         Search plain ALS only: exponents and scales stay 0.
     resume
-        Log of trials: read if it exists, and appended to.
+        Log of trials: read if it exists, and appended to. It must be of the same search: data, metric, base, seed.
     seed, progress
         Of the split and the search; show a progress bar with the best score so far.
 
@@ -123,19 +119,22 @@ def tune(
     MfrecError
         When Optuna is not installed.
     ParameterError
-        For an unknown metric or a budget that is not positive.
+        For an unknown metric, a budget that is not positive, or a log that cannot be written.
+    DataError
+        When the log is damaged or of another search, or there is nothing to learn from.
     """
-    k = _k_of(metric)
+    metric, k = _parsed(metric)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
     train, held_out = (interactions, validation) if validation is not None else random_split(interactions, seed=seed)
     search = _Search(train, held_out, metric, k, base or ALSParams(), plain, seed)
-    done = search.replay(resume)
+    trial_log = TrialLog(resume, search.described())
+    done = search.replay(trial_log.read())
     interrupted = False
     try:
         for trial in _within(search.run(done), minutes, trials, progress, done):
             done.append(trial)
-            _append(resume, metric, trial)
+            trial_log.append(trial)
     except KeyboardInterrupt:
         interrupted = True
     return Tuned(metric, tuple(done), interrupted)
@@ -159,7 +158,7 @@ class _Search:
         switched_off: dict[str, Any] = dict.fromkeys(EXTENSIONS, 0.0)
         self.base = replace(base, **switched_off) if plain else base
         self.optuna = _optuna()
-        self.seed = seed
+        self.seed, self.plain = seed, plain
         self.study = self.optuna.create_study(direction="maximize", sampler=self._sampler(0))
         most = max(FACTORS[0], min(train.shape) // 2)
         self.factors = [f for f in FACTORS if f <= most] or [FACTORS[0]]
@@ -177,14 +176,21 @@ class _Search:
                 seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
             )
 
-    def replay(self, path: Path | None) -> list[Trial]:
-        """Tell the study what a log says was tried, and return it."""
-        done = list(_read(path, self.metric)) if path is not None and path.exists() else []
+    def described(self) -> dict[str, Any]:
+        """Return all that decides which trials are made and what they score; the number of threads does not."""
+        base = {name: value for name, value in asdict(self.base).items() if name != "threads"}
+        space = {**self.space, "factors": self.factors}
+        own = {"metric": self.metric, "seed": self.seed, "plain": self.plain, "base": base}
+        return {**own, **described(self.train, self.held_out), "space": space}
+
+    def replay(self, done: list[Trial]) -> list[Trial]:
+        """Tell the study what was tried before, and return it."""
         for trial in done:
             self._tell(trial)
             if trial.early is not None:
                 self.rungs.append(trial.early)
-        for values in self._starts()[len(done) :]:
+        # the first is the base itself, which need not be a point of the space
+        for values in self._starts()[max(1, len(done)) :]:
             self.study.enqueue_trial(values)
         return done
 
@@ -205,6 +211,10 @@ class _Search:
 
     def run(self, done: list[Trial]) -> Iterator[Trial]:
         """Make trials for ever."""
+        if not done:
+            trial = self._try(self.base, 0)
+            self._tell(trial)
+            yield trial
         while True:
             self.study.sampler = self._sampler(len(done))
             asked = self.study.ask()
@@ -222,6 +232,8 @@ class _Search:
             nonlocal early
             if iteration + 1 != RUNG or params.iterations <= RUNG:
                 return
+            # what is not finite has no rank
+            factors.check_finite()
             early = self._score(factors)
             self.rungs.append(early)
             if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
@@ -231,7 +243,7 @@ class _Search:
             score, stopped = self._score(fit_als(self.train, params, callback=look)), False
         except StopFit:
             score, stopped = early or 0.0, True
-        except DataError:
+        except DivergedError:
             # a fit that diverges is a bad trial, not the end of the search
             score, stopped = 0.0, True
         return Trial(params, score, time.perf_counter() - started, stopped, early)
@@ -254,6 +266,7 @@ class _Search:
         return drawn
 
     def _values(self, params: ALSParams) -> dict[str, Any]:
+        """Return the nearest point of the space."""
         nearest = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
         own = {n: min(max(getattr(params, n), low), high) for n, (_, low, high) in self.space.items()}
         return {**own, "factors": nearest}
@@ -291,54 +304,16 @@ def _within(
             yield trial
 
 
-def write_params(path: Path, params: ALSParams) -> None:
-    """Write parameters as JSON, for ``mfrec fit --params``."""
-    path.write_text(json.dumps(asdict(params), indent=2) + "\n")
-
-
-def read_params(path: Path) -> dict[str, Any]:
-    """Read parameters that `write_params` wrote; DataError where the file holds something else."""
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a parameter file: {error}") from None
-    known = set(ALSParams.__dataclass_fields__)
-    if not isinstance(values, dict) or not set(values) <= known:
-        raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
-    try:
-        ALSParams(**values)
-    except (MfrecError, TypeError) as error:
-        raise DataError(f"{path} is not a parameter file: {error}") from None
-    return values
-
-
-def _append(path: Path | None, metric: str, trial: Trial) -> None:
-    if path is not None:
-        with path.open("a") as file:
-            file.write(json.dumps({"metric": metric, **asdict(trial)}) + "\n")
-
-
-def _read(path: Path, metric: str) -> Iterator[Trial]:
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        try:
-            values = json.loads(line)
-            other = values.pop("metric")
-            trial = Trial(**{**values, "params": ALSParams(**values["params"])})
-        except (ValueError, KeyError, TypeError):
-            raise DataError(
-                f"{path} line {number} is not a trial: {line[:60]!r}; delete the file to start anew"
-            ) from None
-        if other != metric:
-            raise DataError(f"{path} holds trials by {other}, not {metric}: name another file")
-        yield trial
-
-
-def _k_of(metric: str) -> int:
+def _parsed(metric: str) -> tuple[str, int]:
+    """Return a metric as `measure` names it, ``"ndcg@020"`` as ``"ndcg@20"``, and its k."""
     name, _, length = metric.partition("@")
-    known = ("hit_rate", "query_hit_rate", "recall", "ndcg", "precision", "map", "mrr")
-    if name not in known or not length.isdecimal() or int(length) < 1:
-        raise ParameterError(f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in known)}")
-    return int(length)
+    # more digits than those are no k, and Python refuses to read thousands of them
+    k = int(length) if length.isdecimal() and len(length) < 20 else 0
+    if name not in RANK_METRICS or not k:
+        raise ParameterError(
+            f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K a number"
+        )
+    return f"{name}@{cutoff(k)}", k
 
 
 def _optuna() -> Any:

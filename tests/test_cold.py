@@ -140,10 +140,19 @@ def test_a_sample_of_the_users_is_asked_where_there_are_many(known: Sample) -> N
 
 
 @pytest.mark.parametrize(
-    "options", [{"fraction": 0}, {"fraction": 1.0}, {"k": 0}, {"k": ()}, {"side": "film"}], ids=str
+    ("options", "message"),
+    [
+        ({"fraction": 0}, "fraction must be above 0 and below 1, got 0"),
+        ({"fraction": 1.0}, r"fraction must be above 0 and below 1, got 1\.0"),
+        ({"k": 0}, "k must be an integer above 0, got 0"),
+        ({"k": (5, 2**31)}, r"k must be below 2\*\*31, got 2147483648"),
+        ({"k": ()}, "name at least one cut-off k"),
+        ({"side": "film"}, "side must be user or item, got 'film'"),
+    ],
+    ids=str,
 )
-def test_parameters_out_of_range(known: Sample, options: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match="side must be user or item, fraction within 0 and 1, k above 0"):
+def test_parameters_out_of_range(known: Sample, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=f"^{message}"):
         evaluate_cold(known.interactions, told(known, "item"), key="id", categories=["genre"], **options)
 
 

@@ -188,6 +188,7 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*PLAYS, "--items", "short.csv", *GENRE], "short.csv has no row for 50 of 100 items with interactions"),
         ([*PLAYS, "--items", "named.csv", *GENRE], "named.csv has the what 'n1': item ids of the interactions are int"),
         ([*PLAYS, "--items", "gap.csv", *GENRE], "gap.csv has 1 rows without a value of 'what'"),
+        ([*PLAYS, *TRACKS, *GENRE, *GENRE], "is named 2 times as categories: name it once"),
         ([*PLAYS, *GENRE], "name the table of items whose columns you mean: --items FILE"),
         ([*PLAYS, "--users-id", "who"], "name the table of users whose columns you mean: --users FILE"),
         ([*PLAYS, "--cold-start"], "plays.csv is no MovieLens release: name tables with --items FILE or --users FILE"),
@@ -198,8 +199,11 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*evaluate, *TRACKS, *GENRE], "--items is for --cold item"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--split", "last"], "--split has no meaning with --cold"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--through-index"], "--through-index has no meaning with"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k above 0"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"], "fraction within 0 and 1"),
+        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer above 0, got 0"),
+        (
+            [*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"],
+            "fraction must be above 0 and below 1, got 1.0",
+        ),
     ]
 
 

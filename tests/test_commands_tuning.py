@@ -1,6 +1,7 @@
 """``mfrec evaluate``, ``mfrec tune`` and ``mfrec fit --params`` as a user calls them."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import mfrec
 from mfrec import tuning
 from mfrec.als import fit_als
 from mfrec.cli import main
-from mfrec.tuning import read_params
+from mfrec.evaluation import measure
+from mfrec.param_file import read_held_out, read_params
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
+
+# the package's attribute of that name is the command
+commands_evaluate = import_module("mfrec.commands.evaluate")
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +63,10 @@ def test_evaluate_gives_programs_what_the_library_gives(capsys: pytest.CaptureFi
         (["evaluate", "likes.csv", "--split", "last"], "has no times"),
         (["evaluate", "likes.csv", "--split", "halves"], "halves"),
         (["evaluate", "likes.csv", "--test-fraction", "2"], "test_fraction must be above 0 and below 1"),
+        (["evaluate", "likes.csv", "--last", "2"], "--last has no meaning with --split random"),
+        (["evaluate", "likes.csv", "--split", "time", "--last", "1"], "--last has no meaning with --split time"),
+        (["evaluate", "likes.csv", "--split", "last", "--test-fraction", "0.2"], "--test-fraction has no meaning with"),
+        (["evaluate", "likes.csv", "-k", "2147483648"], "k must be below 2**31, got 2147483648"),
         (["evaluate", "likes.csv", "-k", "0"], "k must be an integer above 0"),
         (["evaluate", "none.csv"], "no such file: none.csv"),
         (["evaluate", "likes.csv", "--params", "none.json"], "cannot be read as a parameter file"),
@@ -124,3 +133,119 @@ def test_ctrl_c_keeps_the_best_and_says_so(capsys: pytest.CaptureFixture[str], m
     assert "stopped by Ctrl-C; what follows is the best so far: 2 trials" in err
     assert "parameters are in params.json" in out
     assert Path("params.json").exists()
+
+
+TUNE = ("tune", "likes.csv", "--trials", "2", "--threads", "1", "--no-fit", "--quiet")
+EVALUATE = ("evaluate", "likes.csv", "--params", "params.json", "-k", "5", "--json", "--quiet")
+
+
+def pairs(part: mfrec.Interactions) -> set[tuple[object, object]]:
+    frame = part.to_frame()
+    return set(zip(frame["user"], frame["item"], strict=True))
+
+
+def test_what_is_held_out_is_tested_on_and_never_tuned_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event that a trial is fitted on or judged by is recorded, and so is every event of the test."""
+    tuned: set[tuple[object, object]] = set()
+    tested: set[tuple[object, object]] = set()
+    run_all = commands_evaluate.run
+
+    def watch_trial(factors: Any, train: Any, held_out: Any, **options: Any) -> Any:
+        tuned.update(pairs(train) | pairs(held_out))
+        return measure(factors, train, held_out, **options)
+
+    def watch_test(model: Any, test: Any, *args: Any, **options: Any) -> Any:
+        tested.update(pairs(test))
+        return run_all(model, test, *args, **options)
+
+    monkeypatch.setattr(tuning, "measure", watch_trial)
+    monkeypatch.setattr(commands_evaluate, "run", watch_test)
+    run(capsys, *TUNE, "--hold-out", "0.25", "--seed", "5")
+    out, err = run(capsys, *EVALUATE, "--test-fraction", "0.25")
+    assert tuned
+    assert tested
+    assert not tuned & tested
+    assert tuned | tested == pairs(mfrec.Interactions.read("likes.csv"))
+    assert err == ""
+    assert not [note for note in json.loads(out)["notes"] if "params.json" in note]
+
+
+def test_the_model_is_fitted_on_what_was_held_out_too(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *[a for a in TUNE if a != "--no-fit"], "--hold-out", "0.5", "--model", "whole")
+    assert mfrec.load("whole").links.user.numbers.size == len(mfrec.Interactions.read("likes.csv"))
+    run(capsys, "fit", "likes.csv", "--params", "params.json", "--out", "again", "--quiet")
+    assert (mfrec.load("again").factors.user == mfrec.load("whole").factors.user).all()
+
+
+@pytest.mark.parametrize(
+    ("tuned", "tested", "why"),
+    [
+        ([], [], "does not say that this test part was held out"),
+        (["--hold-out", "0.3"], [], "test fraction 0.3, seed 42; here split random, test fraction 0.2, seed 42"),
+        (["--hold-out", "0.2"], ["--seed", "1"], "here split random, test fraction 0.2, seed 1"),
+        (["--hold-out", "0.2"], ["--split", "time", "--time-col", "time"], "here split time"),
+        (["--hold-out", "0.2"], ["--min-user-interactions", "5"], "held out a part of other data"),
+    ],
+)
+def test_evaluate_warns_of_parameters_that_may_have_seen_the_test(
+    capsys: pytest.CaptureFixture[str], tuned: list[str], tested: list[str], why: str
+) -> None:
+    run(capsys, *TUNE, *tuned)
+    out, err = run(capsys, *EVALUATE, *tested)
+    warned = [line for line in err.splitlines() if "params.json" in line]
+    assert len(warned) == 1
+    assert why in warned[0]
+    assert [f"mfrec: {note}" for note in json.loads(out)["notes"] if "params.json" in note] == warned
+
+
+def test_a_search_that_starts_from_a_leak_is_no_honest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *TUNE)
+    _, err = run(capsys, *TUNE, "--hold-out", "0.2", "--params", "params.json")
+    assert "does not say that this test part was held out" in err
+    assert read_held_out(Path("params.json")) is None
+    run(capsys, *TUNE, "--hold-out", "0.2")
+    _, err = run(capsys, *TUNE, "--hold-out", "0.2", "--params", "params.json")
+    assert err == ""
+    assert read_held_out(Path("params.json")) is not None
+
+
+@pytest.mark.parametrize("fraction", ["-0.1", "1", "nan"])
+def test_a_part_that_cannot_be_held_out(capsys: pytest.CaptureFixture[str], fraction: str) -> None:
+    _, err = run(capsys, *TUNE, "--hold-out", fraction, code=2)
+    assert f"--hold-out must be at least 0 (nothing) and below 1, got {fraction}" in err
+
+
+@pytest.mark.parametrize("told", ["3", "{}", '{"split": 1, "test_fraction": 0.2, "seed": 1, "events": 2, "links": ""}'])
+def test_a_file_that_says_nonsense_of_what_was_held_out(told: str) -> None:
+    Path("params.json").write_text(f'{{"alpha": 2.0, "held_out": {told}}}')
+    assert read_params(Path("params.json")) == {"alpha": 2.0}
+    with pytest.raises(mfrec.DataError, match=r"held_out must hold split, test_fraction, seed, events, links"):
+        read_held_out(Path("params.json"))
+
+
+def test_ctrl_c_before_the_first_trial_is_no_mistake(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "fit_als", stopped)
+    _, err = run(capsys, *TUNE, code=130)
+    assert err.strip() == "mfrec: stopped"
+    assert not Path("params.json").exists()
+
+
+def test_data_that_no_search_can_help_ends_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = run(capsys, *TUNE, "--transform", "binary", "--threshold", "100", code=2)
+    assert "there is nothing to learn from with threshold 100" in err
+    assert err.count("\n") == 1
+
+
+def test_a_log_of_another_seed_or_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, *TUNE, "--resume", "log.jsonl")
+    _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--seed", "7", code=2)
+    assert "log.jsonl is the log of another search: its seed is 42, here it is 7; name another file" in err
+    _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--hold-out", "0.2", code=2)
+    assert "log.jsonl is the log of another search: its training interactions is" in err

@@ -177,6 +177,14 @@ def test_tables_that_do_not_fit() -> None:
     vectors, table = np.ones((20, 2), np.float32), pd.DataFrame({"title": ["word"] * 20, "empty": [None] * 20})
     with pytest.raises(ParameterError, match="name at least one column"):
         fit_content(vectors, table)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"text": ["title", "title"]}, "column 'title' is named 2 times as text: name it once"),
+        ({"numbers": ["a", "b", "a"]}, "column 'a' is named 2 times as numbers"),
+        ({"categories": ["title"], "numbers": ["title"]}, "column 'title' is named as numbers and as text or a cat"),
+    ]
+    for roles, message in cases:
+        with pytest.raises(ParameterError, match=message):
+            fit_content(vectors, table, **roles)
     with pytest.raises(DataError, match="no column 'genre': it has 'title', 'empty'"):
         fit_content(vectors, table, text=["genre"])
     with pytest.raises(DataError, match="19 rows for 20 vectors"):

@@ -182,7 +182,7 @@ def test_warm_leaves_out_what_has_no_training_data() -> None:
     warm = mfrec.evaluate(fit_ones(train), test, 1, directions="user2item", warm=True)
     assert warm.sizes["user2item"] == {"queries": 1, "events": 1}
     assert warm.notes == ("2 of 3 test events are of users or items without training data and were left out",)
-    with pytest.raises(DataError, match="warm=False"):
+    with pytest.raises(DataError, match=r"every event of .* and warm leaves those out: leave out warm \(--warm\) to"):
         mfrec.evaluate(fit_ones(train), frame([(3, "a", 1), (9, "b", 1)]), 1, warm=True)
 
 
@@ -192,8 +192,44 @@ def test_ids_of_another_type_are_refused() -> None:
 
 
 def test_nothing_known_is_refused() -> None:
-    with pytest.raises(DataError, match="no held-out event"):
+    with pytest.raises(
+        DataError, match="nothing can be measured: user2item is not measured: there is no held-out"
+    ) as e:
         mfrec.evaluate(fit_ones(frame([(1, "a", 0)])), frame([(2, "b", 0)]))
+    assert "item2user is not measured: there is no held-out event whose item the model knows" in str(e.value)
+
+
+def test_what_is_cold_is_noted() -> None:
+    whole = frame([(1, "a", 0), (1, "b", 0), (2, "b", 1), (2, "c", 1), (1, "c", 1), (3, "a", 2)])
+    is_train = (whole.to_frame()["time"] == 0).to_numpy()
+    train, test = whole.take(is_train), whole.take(~is_train)
+    notes = mfrec.evaluate(fit_ones(train), test, 1, train=train).notes
+    assert notes == (
+        "3 of 4 test events are of users without training data: asked and ranked like the rest; warm leaves them out",
+        "2 of 4 test events are of items without training data: asked and ranked like the rest; warm leaves them out",
+        "item2item: 3 of 4 events are left out: their user has no training item, or none before them",
+    )
+
+
+def test_a_sample_of_the_queries_is_noted(model: mfrec.Recommender, parts: Parts) -> None:
+    report = mfrec.evaluate(model, parts[1], 5, directions=["user2item", "item2user"], max_queries=50, baselines=False)
+    asked = {d: int((parts[1].degree[DIRECTIONS[d].query] > 0).sum()) for d in ("user2item", "item2user")}
+    assert [f"{d}: a random 50 of {n} queries are asked" for d, n in asked.items()] == [
+        note for note in report.notes if "random" in note
+    ]
+
+
+def test_a_direction_that_cannot_be_asked_does_not_stop_the_others() -> None:
+    whole = frame([(1, "a", 5), (1, "b", 5), (2, "a", 1), (2, "c", 1)])
+    is_train = (whole.to_frame()["user"] == 1).to_numpy()
+    train, test = whole.take(is_train), whole.take(~is_train)
+    report = mfrec.evaluate(fit_ones(train), test, 1, train=train)
+    assert {row.direction for row in report.rows} == set(report.sizes) == set(DIRECTIONS) - {"item2item"}
+    untold = "item2item is not measured: there is no held-out event whose user has a training item before it"
+    assert untold in report.notes
+    assert f"note: {untold}" in str(report)
+    with pytest.raises(DataError, match="nothing can be measured: item2item is not measured"):
+        mfrec.evaluate(fit_ones(train), test, 1, train=train, directions="item2item")
 
 
 def test_item2user_is_broken_down_by_popularity(report: mfrec.evaluation.Report) -> None:

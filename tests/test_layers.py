@@ -35,6 +35,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("catalogue", "cold", "features"),
     ("content",),
     ("evaluation",),
+    ("param_file",),
+    ("trials",),
     ("tuning",),
     ("commands",),
     ("cli",),

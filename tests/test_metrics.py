@@ -1,6 +1,7 @@
 """Metrics: by hand, against every order of tied scores, and against scikit-learn."""
 
 import math
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -121,3 +122,25 @@ def test_a_query_without_events_is_refused() -> None:
         Ranks.of([0, 2], [1, 1])
     with pytest.raises(DataError, match="no held-out event"):
         Ranks.of([], [])
+
+
+@pytest.mark.parametrize("name", RANK_METRICS)
+@pytest.mark.parametrize("ranks", [BY_HAND, Ranks.of([0, 1], [3, MISSED + 1]), Ranks.of([0], [MISSED + 1])])
+def test_a_k_beyond_all_ranks_takes_no_memory(name: str, ranks: Ranks) -> None:
+    """A list of a million places is 8 MB; what is needed ends with the deepest event."""
+    million = 10**6
+    tracemalloc.start()
+    deep = RANK_METRICS[name](ranks, million)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < million
+    known = RANK_METRICS[name](ranks, 100)
+    assert (deep * million if name == "precision" else deep) == pytest.approx(
+        known * 100 if name == "precision" else known
+    )
+
+
+def test_no_list_is_longer_than_what_is_missed() -> None:
+    for metric in RANK_METRICS.values():
+        with pytest.raises(ParameterError, match=r"k must be below 2\*\*31, got 2147483648: no list is that long"):
+            metric(BY_HAND, MISSED)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import published
+from mfrec import tuning
 from mfrec.als import ALSParams, fit_als
 from mfrec.evaluation.splits import random_split, read_split
-from mfrec.tuning import write_params
+from mfrec.param_file import write_params
 from tests.conftest import random_interactions
 
 # Users 0 to 3 like items 0 to 3, users 4 to 7 items 4 to 7. User 5 has no test items, user 8 has no items at all.
@@ -104,6 +105,104 @@ def test_a_movielens_release_becomes_three_files(
         for part in published.PARTS
     ]
     assert sizes == [64_000, 16_000, 20_000]
+
+
+def test_with_json_the_result_is_all_of_standard_output(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna")
+    published.main([*files[:6], "--trials", "1", "--metric", "ndcg@1", "--json"])
+    told = capsys.readouterr()
+    assert json.loads(told.out)["users"] == 2
+    assert "1 trials, best ndcg@1 on validation" in told.err
+
+
+def test_lists_are_lists_whatever_they_are_called(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    published.main(files)
+    expected = json.loads(capsys.readouterr().out)
+    renamed = []
+    for argument in files:
+        if argument.endswith(".txt"):
+            Path(argument).rename(argument.removesuffix(".txt"))
+        renamed.append(argument.removesuffix(".txt"))
+    published.main(renamed)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["recall"], found["ndcg"]) == (expected["recall"], expected["ndcg"])
+
+
+def test_a_byte_order_mark_is_no_number(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for argument in files:
+        if argument.endswith(".txt"):
+            Path(argument).write_bytes(b"\xef\xbb\xbf" + Path(argument).read_bytes())
+    published.main(files)
+    assert json.loads(capsys.readouterr().out)["users"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"0 1\n1 9223372036854775808\n", "line 2: the number 9223372036854775808 is not below 2**63"),
+        (b"0 1\n" + b"9" * 5000 + b" 1\n", "line 2: the number 9999999999"),
+        (b"0 1\n1 \xff\n", "is no text in UTF-8"),
+        (b"0 1\n1 2.5\n", "line 2: expected a user number, then item numbers, got '2.5'"),
+        (b"0 1_0\n", "line 1: expected a user number, then item numbers, got '1_0'"),
+        (b"\n", "the train part has no rows"),
+    ],
+)
+def test_a_list_that_cannot_be_read(
+    files: list[str], capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    Path(files[1]).write_bytes(content)
+    assert message in refused(files, capsys)
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        published.main(arguments)
+    told = capsys.readouterr()
+    assert stopped.value.code == code
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    return told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "no/such/x.json"], "cannot write no/such/x.json"),
+        (["--resume", "no/such/x"], "cannot write no/such/x"),
+        (["-k", "0"], "k must be an integer above 0, got 0"),
+        (["-k", "2147483648"], "k must be below 2**31"),
+        (["--metric", "auc@1"], "unknown metric 'auc@1'"),
+    ],
+)
+def test_what_would_end_the_run_after_the_search_ends_it_before(
+    files: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("nothing may be fitted")
+
+    monkeypatch.setattr(tuning, "fit_als", never)
+    assert message in refused([*files[:6], *arguments], capsys)
+
+
+def test_a_split_is_not_written_into_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("mine")
+    for folder in ("mine", "mine/below"):
+        refused(["--write", "ml-100k", str(tmp_path / folder)], capsys)
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_ctrl_c_while_reading_is_one_word(
+    files: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(published, "read_lists", stopped)
+    assert refused(files, capsys, code=130) == "published.py: stopped\n"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Splits: nothing leaks, nothing is lost, and what cannot be learned is said."""
 
+import math
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -117,12 +119,38 @@ def test_time_split_at_a_moment(cut: object) -> None:
     assert pairs(test) == {(1, 2), (1, 3)}
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [
+        86_399.000_001,
+        np.float32(86_399.5),
+        np.int64(86_400),
+        "1970-01-01T23:59:59.000000001",
+        "1970-01-02T00:59:59.5+01:00",
+        datetime(1970, 1, 1, 23, 59, 59, 250_000),
+        np.datetime64("1970-01-01T23:59:59.001"),
+        pd.Timestamp("1970-01-01T23:59:59.9", tz="Europe/Berlin") + pd.Timedelta(hours=1),
+    ],
+    ids=str,
+)
+def test_a_cut_within_a_second_is_rounded_up(cut: object) -> None:
+    test_time_split_at_a_moment(cut)
+
+
+def test_a_cut_in_an_hour_that_stands_twice() -> None:
+    first = pd.Timestamp("2025-10-26T00:30:00.5", tz="UTC").tz_convert("Europe/Berlin")
+    times = [int(first.timestamp()) + s for s in (0, 1, 3600)]
+    frame = pd.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "time": times})
+    _, test = splits.time_split(Interactions.from_frame(frame, time="time"), cut=first)
+    assert pairs(test) == {(1, 2), (1, 3)}
+
+
 def test_time_split_refusals() -> None:
     whole = interactions()
     with pytest.raises(ParameterError, match="not both"):
         splits.time_split(whole, 0.2, cut=5)
-    for cut in ("someday", "NaT", True, [1]):
-        with pytest.raises(ParameterError, match="cut must be"):
+    for cut in ("someday", "NaT", True, [1], float("nan"), float("inf"), -math.inf, 1e300, 10**400):
+        with pytest.raises(ParameterError, match="cut must be finite seconds since 1970 or a date, got"):
             splits.time_split(whole, cut=cut)  # type: ignore[arg-type]
     frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "time": [5, 5]})
     with pytest.raises(DataError, match="the same time"):

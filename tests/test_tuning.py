@@ -1,19 +1,23 @@
 """The search: reproducible, resumable, stoppable; what it finds is written and read back."""
 
-import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mfrec import tuning
 from mfrec.als import ALSParams, StopFit, fit_als
-from mfrec.errors import DataError, MfrecError, ParameterError
+from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
+from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import random_split
+from mfrec.factors import Factors
 from mfrec.interactions import Interactions
-from mfrec.tuning import EXTENSIONS, Trial, Tuned, read_params, tune, write_params
+from mfrec.param_file import read_params, write_params
+from mfrec.tuning import EXTENSIONS, Tuned, tune
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
@@ -22,7 +26,8 @@ LIKES = random_interactions(120, 60)
 
 
 def search(trials: int, **options: Any) -> Tuned:
-    return tune(LIKES, metric="ndcg@5", trials=trials, base=ALSParams(factors=8, threads=1), **options)
+    options = {"metric": "ndcg@5", "base": ALSParams(factors=8, threads=1), **options}
+    return tune(options.pop("data", LIKES), trials=trials, **options)
 
 
 def drawn(found: Tuned) -> list[tuple[ALSParams, float]]:
@@ -53,10 +58,10 @@ def test_a_score_is_what_measure_says_of_the_validation_part() -> None:
 def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path) -> None:
     log = tmp_path / "trials.jsonl"
     search(6, resume=log)
-    assert len(log.read_text().splitlines()) == 6
+    assert len(log.read_text().splitlines()) == 1 + 6
     resumed = search(9, resume=log)
     assert drawn(resumed) == drawn(search(15))
-    assert len(log.read_text().splitlines()) == 15
+    assert len(log.read_text().splitlines()) == 1 + 15
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +71,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.Monkey
     found = search(10, resume=log)
     assert found.interrupted
     assert drawn(found) == expected
-    assert len(log.read_text().splitlines()) == 3
+    assert len(log.read_text().splitlines()) == 1 + 3
 
 
 def interrupted_after(fits: int) -> Any:
@@ -85,8 +90,13 @@ def interrupted_after(fits: int) -> Any:
 def test_ctrl_c_before_the_first_trial_leaves_nothing_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "fit_als", interrupted_after(0))
     found = search(3)
-    with pytest.raises(DataError, match="ended before its first trial: give it more time"):
+    with pytest.raises(DataError, match="was stopped before its first trial was done"):
         _ = found.best
+
+
+def test_a_time_that_is_over_at_once() -> None:
+    with pytest.raises(DataError, match="the time was over before the first trial began: give it more minutes"):
+        _ = search(3, minutes=1e-12).best
 
 
 def test_plain_leaves_every_extension_off() -> None:
@@ -112,11 +122,37 @@ def test_a_hopeless_trial_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_diverging_fit_is_a_bad_trial_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge(*args: Any, **options: Any) -> Any:
-        raise DataError("the fit diverged")
+        raise DivergedError("the fit diverged")
 
     monkeypatch.setattr(tuning, "fit_als", diverge)
     found = search(2)
     assert [(t.score, t.stopped) for t in found.trials] == [(0.0, True)] * 2
+    with pytest.raises(DataError, match="none of the 2 trials came to its end, since fits diverged: start from"):
+        _ = found.best
+
+
+def test_vectors_that_are_not_finite_get_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit that is not finite at the rung is a bad trial, and no mark for the others."""
+
+    def diverge(train: Interactions, params: ALSParams, *, callback: Any) -> Any:
+        bad = Factors(np.full((120, 2), np.nan, np.float32), np.full((60, 2), np.nan, np.float32))
+        callback(tuning.RUNG - 1, bad)
+
+    monkeypatch.setattr(tuning, "fit_als", diverge)
+    assert [(t.score, t.stopped, t.early) for t in search(2).trials] == [(0.0, True, None)] * 2
+
+
+def test_a_fit_that_diverges_says_so_by_its_own_error() -> None:
+    bad = Factors(np.full((2, 2), np.nan, np.float32), np.ones((2, 2), np.float32))
+    with pytest.raises(DivergedError, match="2 of 2 user vectors are not finite"):
+        bad.check_finite()
+
+
+def test_a_mistake_in_the_data_ends_the_search_at_once() -> None:
+    base = ALSParams(factors=8, transform="binary", threshold=100.0, threads=1)
+    with pytest.raises(DataError, match="there is nothing to learn from with threshold 100") as raised:
+        tune(LIKES, metric="ndcg@5", base=base)
+    assert not isinstance(raised.value, DivergedError)
 
 
 def test_a_given_validation_part_is_what_counts() -> None:
@@ -128,10 +164,38 @@ def test_a_given_validation_part_is_what_counts() -> None:
     assert found.best.score == expected
 
 
-@pytest.mark.parametrize("metric", ["ndcg", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@x", "auc@10", "coverage@5", ""])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "ndcg",
+        "ndcg@",
+        "ndcg@0",
+        "ndcg@-1",
+        "ndcg@x",
+        "auc@10",
+        "coverage@5",
+        "",
+        "ndcg@²",
+        "ndcg@" + "9" * 5000,
+    ],
+)
 def test_an_unknown_metric(metric: str) -> None:
     with pytest.raises(ParameterError, match=r"unknown metric .*: choose one of .*ndcg@K"):
         tune(LIKES, metric=metric)
+
+
+def test_a_metric_of_a_list_longer_than_any() -> None:
+    with pytest.raises(ParameterError, match=r"k must be below 2\*\*31, got 2147483648"):
+        tune(LIKES, metric="ndcg@2147483648")
+
+
+def test_a_metric_is_named_as_measure_names_it() -> None:
+    assert search(1, metric="ndcg@005").metric == "ndcg@5"
+
+
+@pytest.mark.parametrize("name", RANK_METRICS)
+def test_every_metric_of_ranks_can_be_tuned_for(name: str) -> None:
+    assert search(1, metric=f"{name}@5").best.score > 0
 
 
 @pytest.mark.parametrize("budget", [{"minutes": 0}, {"minutes": -1}, {"minutes": float("nan")}, {"trials": 0}])
@@ -169,23 +233,6 @@ def test_a_parameter_file_that_is_missing(tmp_path: Path) -> None:
         read_params(tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("line", ["nonsense", "{}", '{"metric": "ndcg@5", "params": {}, "bad": 1}', "[]"])
-def test_a_log_that_is_no_log(tmp_path: Path, line: str) -> None:
-    log = tmp_path / "trials.jsonl"
-    search(1, resume=log)
-    log.write_text(log.read_text() + line + "\n")
-    with pytest.raises(DataError, match=r"trials\.jsonl line 2 is not a trial"):
-        search(1, resume=log)
-
-
-def test_a_log_of_another_metric(tmp_path: Path) -> None:
-    log = tmp_path / "trials.jsonl"
-    trial = Trial(ALSParams(), 0.5, 1.0)
-    log.write_text(json.dumps({"metric": "map@3", "params": {}, "score": trial.score, "seconds": 1.0}) + "\n")
-    with pytest.raises(DataError, match="holds trials by map@3, not ndcg@5: name another file"):
-        search(1, resume=log)
-
-
 def test_a_callback_ends_a_fit() -> None:
     seen = []
 
@@ -200,6 +247,32 @@ def test_a_callback_ends_a_fit() -> None:
 
 
 def test_a_table_too_small_for_the_factors_searched() -> None:
+    """The base is fitted as given, as mfrec fit would; what is searched stays below half the table."""
     tiny: Interactions = random_interactions(12, 10)
-    found = tune(tiny, metric="ndcg@5", trials=3, base=ALSParams(factors=32, threads=1))
-    assert {t.params.factors for t in found.trials} == {8}
+    base = ALSParams(factors=32, threads=1)
+    found = tune(tiny, metric="ndcg@5", trials=4, base=base)
+    assert found.trials[0].params == base
+    assert {t.params.factors for t in found.trials[1:]} == {8}
+
+
+def test_the_first_trial_is_the_base_where_the_search_never_goes(tmp_path: Path) -> None:
+    base = ALSParams(factors=50, alpha=100.0, iterations=2, threads=1)
+    log = tmp_path / "trials.jsonl"
+    found = tune(LIKES, metric="ndcg@5", trials=4, base=base, resume=log)
+    assert found.trials[0].params == base
+    train, held_out = random_split(LIKES, seed=42)
+    score = measure(fit_als(train, base), train, held_out, k=5)["ndcg@5"]
+    assert found.trials[0].score == score
+    assert found.best.score >= score
+    for trial in found.trials[1:]:
+        assert trial.params.factors in tuning.FACTORS
+        assert trial.params.alpha <= 60
+    resumed = tune(LIKES, metric="ndcg@5", trials=3, base=base, resume=log)
+    assert drawn(resumed) == drawn(tune(LIKES, metric="ndcg@5", trials=7, base=base))
+
+
+def test_plain_turns_the_extensions_of_the_base_off_and_nothing_else() -> None:
+    base = ALSParams(factors=50, alpha=100.0, user_scale=0.3, threads=1)
+    found = tune(LIKES, metric="ndcg@5", trials=1, base=base, plain=True)
+    off = replace(base, user_exponent=0.0, item_exponent=0.0, user_scale=0.0, item_scale=0.0)
+    assert found.trials[0].params == off

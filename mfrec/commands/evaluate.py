@@ -1,5 +1,7 @@
 """``mfrec evaluate``: how good each of the four directions is, beside the baselines."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ from mfrec.evaluation import evaluate as run
 from mfrec.evaluation import evaluate_cold, splits
 from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
+from mfrec.param_file import HeldOut, leak
 from mfrec.pipeline import fit
 
 SPLITS = ("random", "last", "time")
@@ -46,15 +49,23 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
     mfrec evaluate ml-100k
     mfrec evaluate ml-100k --split time --warm -k 20 --params params.json
     mfrec evaluate ml-100k --cold item
+
+    Parameters of a file are tested honestly where their search never saw the test part: mfrec tune --hold-out.
+    Where the file does not say so, a warning does.
     """
     params = als_params(options)
     if cold is not None:
-        _refuse_given("split", "last", "warm", "through_index")
+        _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index")
         click.echo(_cold(source, cold, params, as_json, quiet, options))
         return
     if named_sides(options):
         raise ParameterError(f"--{named_sides(options)[0]}s is for --cold {named_sides(options)[0]}")
+    if options["split"] == "last":
+        _refuse_given("--split last, which holds out by number", "test_fraction")
+    else:
+        _refuse_given(f"--split {options['split']}", "last")
     train, test = _split(read_source(source, options), options, params.seed)
+    notes = _leaks(options, HeldOut.of(test, options["split"], options["test_fraction"], params.seed))
     # scores are exhaustive: an index is only built well where it is measured
     through_index = options["through_index"]
     index = IndexParams() if through_index else IndexParams(index="exact")
@@ -68,14 +79,25 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
         warm=options["warm"],
         seed=params.seed,
     )
+    report = replace(report, notes=report.notes + notes)
     click.echo(report.to_json() if as_json else report)
 
 
-def _refuse_given(*names: str) -> None:
+def _leaks(options: dict[str, Any], test: HeldOut) -> tuple[str, ...]:
+    """Warn where the parameters of a file may have been chosen on the test part."""
+    path: Path | None = options["params"]
+    found = None if path is None else leak(path, test)
+    if found is None:
+        return ()
+    click.echo(f"mfrec: {found}", err=True)
+    return (found,)
+
+
+def _refuse_given(what: str, *names: str) -> None:
     ctx = click.get_current_context()
     for name in names:
         if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise ParameterError(f"--{name.replace('_', '-')} has no meaning with --cold, which holds out at random")
+            raise ParameterError(f"--{name.replace('_', '-')} has no meaning with {what}")
 
 
 def _cold(source: str, side: Side, params: ALSParams, as_json: bool, quiet: bool, options: dict[str, Any]) -> str:
@@ -93,6 +115,9 @@ def _cold(source: str, side: Side, params: ALSParams, as_json: bool, quiet: bool
         progress=not quiet,
         seed=params.seed,
     )
+    # no search keeps whole items or users out, so no file can say that this part was
+    notes = _leaks(options, HeldOut(f"cold {side}", options["test_fraction"], params.seed, report.held_out, ""))
+    report = replace(report, notes=notes)
     return report.to_json() if as_json else str(report)
 
 

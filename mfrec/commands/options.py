@@ -114,7 +114,7 @@ def from_options(cls: Any, options: dict[str, Any]) -> Any:
 
 def als_params(options: dict[str, Any]) -> ALSParams:
     """Make the parameters of the fit of a parameter file, where one is named, and the options that were given."""
-    from mfrec.tuning import read_params
+    from mfrec.param_file import read_params
 
     path = options.get("params")
     held = {} if path is None else read_params(path)

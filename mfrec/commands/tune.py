@@ -10,10 +10,13 @@ from mfrec.als import ALSParams
 from mfrec.commands.options import als_params, parameter_options, params_option, read_source, source_options
 from mfrec.commands.output import print_json, table
 from mfrec.errors import ParameterError
+from mfrec.evaluation.splits import random_split
 from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
+from mfrec.param_file import HeldOut, check_target, leak, write_params
 from mfrec.pipeline import fit as fit_model
-from mfrec.tuning import SPACE, Trial, Tuned, write_params
+from mfrec.trials import Trial
+from mfrec.tuning import SPACE, Tuned
 from mfrec.tuning import tune as search
 
 # of ALSParams, what is given rather than searched
@@ -26,6 +29,9 @@ SHOWN = ("factors", *SPACE)
 @click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the search.")
 @click.option("--trials", type=int, help="End after so many trials, if that is sooner.")
 @click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on the validation part.")
+@click.option(
+    "--hold-out", type=float, default=0.0, show_default=True, help="Fraction kept from the search, for mfrec evaluate."
+)
 @click.option("--plain", is_flag=True, help="Search plain ALS: exponents and scales stay 0.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="FILE", help="Log of trials to go on from.")
 @click.option(
@@ -50,24 +56,32 @@ def tune(
     metric: str,
     plain: bool,
     resume: Path | None,
+    hold_out: float,
     **options: Any,
 ) -> None:
     """Search for the parameters of SOURCE, write them to a file, and fit a model on all data.
 
     A random 20 % is held out to choose by. Ctrl-C ends the search and keeps the best so far; with --resume the
-    next call goes on from there. --params names the first trial and what is not searched.
+    next call of the same search goes on from there. --params names the first trial and what is not searched.
 
     \b
     mfrec tune ml-100k --minutes 5 --resume trials.jsonl
     mfrec fit ml-100k --params params.json
+
+    What the search chose by is no honest test. With --hold-out the part that mfrec evaluate asks for (--split random,
+    --test-fraction as here, the same --seed) is taken out first; the model is fitted on all data all the same.
+
+    \b
+    mfrec tune ml-100k --hold-out 0.2
+    mfrec evaluate ml-100k --params params.json
     """
     for path in (out, resume):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ParameterError(f"cannot write {path}: it is a folder, or its folder does not exist")
+        check_target(path)
     base = als_params(options)
     interactions = read_source(source, options)
+    searched, held_out = _without_test(interactions, hold_out, base.seed, options["params"])
     found = search(
-        interactions,
+        searched,
         metric=metric,
         minutes=minutes,
         trials=trials,
@@ -77,12 +91,31 @@ def tune(
         seed=base.seed,
         progress=not quiet,
     )
-    write_params(out, found.best.params)
+    if found.interrupted and not found.finished:
+        raise KeyboardInterrupt
+    write_params(out, found.best.params, held_out)
     _show(found, as_json)
     click.echo(f"parameters are in {out}", err=as_json)
     if not no_fit:
         folder = model or Path("models") / f"{Path(source).name.split('.')[0]}-tuned"
         _fit(interactions, found.best.params, folder, quiet, as_json)
+
+
+def _without_test(
+    interactions: Interactions, fraction: float, seed: int, params: Path | None
+) -> tuple[Interactions, HeldOut | None]:
+    """Take out the test part that ``mfrec evaluate`` asks for, and say what was taken out."""
+    if not 0 <= fraction < 1:
+        raise ParameterError(f"--hold-out must be at least 0 (nothing) and below 1, got {fraction:g}")
+    if not fraction:
+        return interactions, None
+    rest, test = random_split(interactions, fraction, seed)
+    held_out = HeldOut.of(test, "random", fraction, seed)
+    # a search that starts from what another one chose has seen what that one saw
+    seen = None if params is None else leak(params, held_out)
+    if seen is not None:
+        click.echo(f"mfrec: {seen}", err=True)
+    return rest, held_out if seen is None else None
 
 
 def _fit(interactions: Interactions, params: ALSParams, folder: Path, quiet: bool, as_json: bool) -> None:
@@ -98,10 +131,10 @@ def _show(found: Tuned, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(found), "best": asdict(found.best)})
         return
-    ranked = sorted((t for t in found.trials if not t.stopped), key=lambda t: -t.score)
+    ranked = sorted(found.finished, key=lambda t: -t.score)
     click.echo(table([_row(place, t, found.metric) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
-    click.echo(f"{made}; {stopped} were given up early")
+    click.echo(f"{made}; {stopped} were given up early or diverged")
 
 
 def _row(place: int, trial: Trial, metric: str) -> dict[str, str]:

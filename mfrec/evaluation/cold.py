@@ -15,7 +15,7 @@ from mfrec.content import ContentModel, learn, weights_of
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import ParameterError
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.metrics import RANK_METRICS, Values
+from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoff
 from mfrec.evaluation.ranking import Numbers, Scorer, Task, by_scores
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
@@ -67,6 +67,8 @@ class ColdReport:
         Every figure.
     columns, alpha, regression_error
         What the vectors come from; as in `mfrec.content.ContentModel`.
+    notes
+        What else one should know of the figures.
     """
 
     side: Side
@@ -76,6 +78,7 @@ class ColdReport:
     columns: tuple[str, ...]
     alpha: float
     regression_error: float
+    notes: tuple[str, ...] = ()
 
     def value(self, contender: str = "content", *, ranked: str = EVERYTHING, metric: str = "recall", k: int) -> float:
         """Return one figure.
@@ -111,7 +114,8 @@ class ColdReport:
         asked = f"{self.asked} users' lists; content: ridge penalty {self.alpha:g}, {self.regression_error:.0%} of the "
         names = [f"{SHOWN[metric]}@{k}" for metric, k in columns]
         table = tabulate(lines, ["ranked", "by", *names, f"content ahead, recall@{max(ks)}"], disable_numparse=True)
-        return f"{head}\n{asked}vectors' variance unexplained\n{table}"
+        notes = "".join(f"\nnote: {note}" for note in self.notes)
+        return f"{head}\n{asked}vectors' variance unexplained\n{table}{notes}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,9 +184,13 @@ def evaluate_cold(
     ParameterError
         For an unknown side, a fraction or a k out of range.
     """
-    ks = tuple(sorted(set(k))) if isinstance(k, Iterable) else (k,)
-    if side not in SIDES or not 0 < fraction < 1 or not ks or min(ks) < 1:
-        raise ParameterError(f"side must be user or item, fraction within 0 and 1, k above 0: {side}, {fraction}, {k}")
+    ks = tuple(sorted({cutoff(each) for each in (k if isinstance(k, Iterable) else (k,))}))
+    if side not in SIDES:
+        raise ParameterError(f"side must be user or item, got {side!r}")
+    if not 0 < fraction < 1:
+        raise ParameterError(f"fraction must be above 0 and below 1, got {fraction!r}")
+    if not ks:
+        raise ParameterError("name at least one cut-off k")
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
     trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)

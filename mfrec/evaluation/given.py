@@ -110,7 +110,7 @@ def _frame(table: Table, part: str, user: str, item: str, names: dict[str, Any])
         return _checked(table, part, columns)
     path = Path(table)
     if path.suffix == ".txt":
-        return _checked(_read_lists(path, user, item), part, columns)
+        return _checked(read_lists(path, user, item), part, columns)
     from mfrec.tables import read_table
 
     return _checked(read_table(path, columns, [user, item]), part, columns)
@@ -125,19 +125,38 @@ def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame
     return frame[columns]
 
 
-def _read_lists(path: Path, user: str, item: str) -> pd.DataFrame:
-    """Read lines of a user number and its item numbers; a line with the user alone adds nothing."""
+def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFrame:
+    """Read lines of a user number and its item numbers, whatever the file is called.
+
+    A line with the user alone adds nothing.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, is no text, or holds something else.
+    """
     if not path.is_file():
         raise DataError(f"no such file: {path}")
+    try:
+        # some editors put a byte order mark in front
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8: {error}") from None
     users, items = [], []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        try:
-            first, *rest = [int(word) for word in line.split() or ["0"]]
-        except ValueError:
-            raise DataError(f"{path}, line {number}: expected a user number, then item numbers") from None
+    for number, line in enumerate(lines, 1):
+        first, *rest = [_number(word, path, number) for word in line.split() or ["0"]]
         users += [first] * len(rest)
         items += rest
     return pd.DataFrame({user: np.array(users, np.int64), item: np.array(items, np.int64)})
+
+
+def _number(word: str, path: Path, line: int) -> int:
+    if not word.removeprefix("-").isdecimal():
+        raise DataError(f"{path}, line {line}: expected a user number, then item numbers, got {word[:40]!r}")
+    # no number of 64 bits has more than 19 digits
+    if len(word.lstrip("-0")) > 19 or abs(int(word)) >= 2**63:
+        raise DataError(f"{path}, line {line}: the number {word[:40]} is not below 2**63")
+    return int(word)
 
 
 def _same_kind(frames: list[pd.DataFrame], columns: tuple[str, str]) -> list[pd.DataFrame]:

@@ -116,18 +116,35 @@ def _run_starts(query: Counts, above: Counts) -> Counts:
     return np.flatnonzero(changes)
 
 
-def _within(ranks: Ranks, k: int) -> Counts:
-    """Return how many of each event's tied places lie within the first k."""
+def cutoff(k: int) -> int:
+    """Return a checked cut-off; ParameterError for what no list can be cut at."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ParameterError(f"k must be an integer above 0, got {k!r}")
+    if k >= MISSED:
+        raise ParameterError(f"k must be below 2**31, got {k}: no list is that long")
+    return int(k)
+
+
+def _within(ranks: Ranks, k: int) -> Counts:
+    """Return how many of each event's tied places lie within the first k."""
+    k = cutoff(k)
     within: Counts = np.minimum(np.maximum(k - ranks.above, 0), ranks.tied)
     return within
 
 
+def _depth(ranks: Ranks, k: int) -> int:
+    """Return how many of the first k places can matter: no deeper than any event, or than its query has events."""
+    deepest = (ranks.above + ranks.tied)[ranks.above < cutoff(k)].max(initial=1)
+    return int(min(k, max(deepest, ranks.relevant.max())))
+
+
 def _gain(ranks: Ranks, k: int, per_place: Values) -> Values:
-    """Return each event's sum of a value over the places it can take within the first k, per tied candidate."""
+    """Return each event's sum of a value over the places it can take within the first k, per tied candidate.
+
+    ``per_place`` has a value for each of the first `_depth` places.
+    """
     total = np.concatenate([[0.0], np.cumsum(per_place)])
-    start = np.minimum(ranks.above, k)
+    start = np.minimum(ranks.above, len(per_place))
     gain: Values = total[start + _within(ranks, k)] - total[start]
     return gain
 
@@ -181,7 +198,7 @@ def ndcg(ranks: Ranks, k: int) -> Values:
 
     The gain is 1 and the discount ``1 / log2(rank + 1)``; the ideal list has ``min(k, held out)`` hits on top.
     """
-    discount = 1.0 / np.log2(np.arange(2.0, k + 2.0))
+    discount = 1.0 / np.log2(np.arange(2.0, _depth(ranks, k) + 2.0))
     gained = _per_query(ranks, _gain(ranks, k, discount) / ranks.tied)
     ideal: Values = np.cumsum(discount)[np.minimum(ranks.relevant, k) - 1]
     return gained / ideal
@@ -196,7 +213,7 @@ def average_precision(ranks: Ranks, k: int) -> Values:
     # at tied place j the expected number of hits so far is before + 1 + (j - 1) * slope
     slope = (ranks.together - 1) / np.maximum(ranks.tied - 1, 1)
     constant = ranks.before + 1 - slope - slope * ranks.above
-    harmonic = _gain(ranks, k, 1.0 / np.arange(1.0, k + 1.0))
+    harmonic = _gain(ranks, k, 1.0 / np.arange(1.0, _depth(ranks, k) + 1.0))
     summed = slope * _within(ranks, k) + constant * harmonic
     return _per_query(ranks, summed / ranks.tied) / ranks.relevant
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.directions import DIRECTIONS, SIDES, Pair
-from mfrec.errors import DataError
+from mfrec.errors import DataError, UnmeasurableError
 from mfrec.evaluation.ranking import Numbers, Task
 from mfrec.ids import IdMap
 from mfrec.interactions import Interactions
@@ -74,7 +74,10 @@ def hold(
     cold = _is_cold(links, numbers) & ~trained
     taken = ~trained & ~(cold & warm)
     if not taken.any():
-        raise DataError(f"every user or item of {test!r} is without training data: pass warm=False to measure that")
+        raise DataError(
+            f"every event of {test!r} is of a user or an item without training data, and warm leaves those out: "
+            f"leave out warm (--warm) to measure them"
+        )
     kept = Pair.of(lambda side: numbers[side][taken])
     rng = np.random.default_rng(seed)
     if train is None or train.times is None or test.times is None:
@@ -82,7 +85,7 @@ def hold(
     else:
         recent = _latest_item(ids, train, train.times, kept.user, test.times[taken], rng)
         how = "the training item a user touched last"
-    return Held(kept, links, recent, how, _notes(trained, cold & warm, kept), max_queries, seed)
+    return Held(kept, links, recent, how, _notes(trained, cold & warm, kept, links), max_queries, seed)
 
 
 def _translate(given: IdMap, ids: IdMap) -> Numbers:
@@ -110,17 +113,22 @@ def _is_cold(links: Pair[Links], numbers: Pair[Numbers]) -> NDArray[np.bool_]:
     return cold
 
 
-def _notes(trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers]) -> tuple[str, ...]:
+def _notes(
+    trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers], links: Pair[Links]
+) -> tuple[str, ...]:
     notes = [
         f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out",
         f"{int(cold.sum())} of {len(cold)} test events are of users or items without training data and were left out",
     ]
     for side in SIDES:
-        unknown = int((kept[side] < 0).sum())
-        notes.append(
+        empty = np.append(np.diff(links[side].starts) == 0, False)  # number -1 takes the last
+        unknown, without = int((kept[side] < 0).sum()), int(empty[kept[side]].sum())
+        notes += [
             f"{unknown} of {len(kept[side])} test events are of {side}s the model has never seen: missed where "
-            f"they are ranked, left out where they are asked for"
-        )
+            f"they are ranked, left out where they are asked for",
+            f"{without} of {len(kept[side])} test events are of {side}s without training data: asked and ranked like "
+            f"the rest; warm leaves them out",
+        ]
     return tuple(note for note in notes if not note.startswith("0 "))
 
 
@@ -160,10 +168,12 @@ def _across(name: str) -> Callable[[Held], Task]:
     row = DIRECTIONS[name]
 
     def make(held: Held) -> Task:
-        queries, relevant = _group(held, held.numbers[row.query], held.numbers[row.target])
+        queries, relevant, notes = _group(
+            held, held.numbers[row.query], held.numbers[row.target], f"whose {row.query} the model knows"
+        )
         masks = {"plain": _no_rows(len(queries)), "unseen": _rows(held.links[row.query], queries)}
         segments = _segments(held.links[row.query], queries) if name in SEGMENTED else np.zeros(0, np.str_)
-        return Task(queries, relevant, masks, len(held.links[row.target]), segments)
+        return Task(queries, relevant, masks, len(held.links[row.target]), segments, notes)
 
     return make
 
@@ -172,10 +182,14 @@ def _item2item(held: Held) -> Task:
     n_items = len(held.links.item)
     # one query per user and recent item: what the user took next, before the next training item
     keys = np.where(held.recent >= 0, held.numbers.user * n_items + held.recent, -1)
-    asked, relevant = _group(held, keys, held.numbers.item)
+    asked, relevant, notes = _group(held, keys, held.numbers.item, "whose user has a training item before it")
+    left_out = int((keys < 0).sum())
+    if left_out:
+        told = f"{left_out} of {len(keys)} events are left out: their user has no training item, or none before them"
+        notes = (told, *notes)
     users, items = asked // n_items, asked % n_items
     masks = {"plain": Links(np.arange(len(items) + 1), items), "unseen": _rows(held.links.user, users)}
-    return Task(items, relevant, masks, n_items)
+    return Task(items, relevant, masks, n_items, notes=notes)
 
 
 SEGMENTED = frozenset({"item2user"})
@@ -196,20 +210,25 @@ TASKS: Mapping[str, Callable[[Held], Task]] = {
 }
 
 
-def _group(held: Held, keys: Numbers, values: Numbers) -> tuple[Numbers, Links]:
-    """Return the distinct known keys in ascending order, or a sample of them, and the values of each."""
+def _group(held: Held, keys: Numbers, values: Numbers, measurable: str) -> tuple[Numbers, Links, tuple[str, ...]]:
+    """Return the distinct known keys in ascending order, or a sample of them, the values of each, and what is said.
+
+    ``measurable`` says of which events a key is known.
+    """
     known = keys >= 0
     if not known.any():
-        raise DataError("no held-out event is of a user and an item that the model knows")
+        raise UnmeasurableError(f"there is no held-out event {measurable}")
     queries = np.unique(keys[known])
+    notes: tuple[str, ...] = ()
     if len(queries) > held.max_queries:
+        notes = (f"a random {held.max_queries} of {len(queries)} queries are asked",)
         rng = np.random.default_rng(held.seed)
         queries = np.sort(rng.choice(queries, held.max_queries, replace=False))
         known &= np.isin(keys, queries)
     keys, values = keys[known], values[known]
     order = np.argsort(keys, kind="stable")
     counts = np.unique(keys, return_counts=True)[1]
-    return queries, Links(np.concatenate([[0], np.cumsum(counts)]), values[order])
+    return queries, Links(np.concatenate([[0], np.cumsum(counts)]), values[order]), notes
 
 
 def _no_rows(count: int) -> Links:

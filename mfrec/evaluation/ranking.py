@@ -45,6 +45,8 @@ class Task:
         How many targets there are.
     segments
         A name per place for a breakdown of the figures, or nothing.
+    notes
+        What is not asked.
     """
 
     queries: Numbers
@@ -52,6 +54,7 @@ class Task:
     masks: Mapping[str, Links]
     n_targets: int
     segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
+    notes: tuple[str, ...] = ()
 
     @property
     def event_query(self) -> Numbers:
@@ -92,7 +95,7 @@ def by_lists(task: Task, lister: Lister, protocols: tuple[str, ...], ks: tuple[i
         shown = {k: np.zeros(task.n_targets, np.int64) for k in ks}
         found = []
         for place in range(len(task.queries)):
-            best = lister(place, protocol, max(ks))
+            best = lister(place, protocol, min(max(ks), task.n_targets))
             rank = np.full(task.n_targets, MISSED, np.int64)
             rank[best] = np.arange(len(best))
             above = rank[task.relevant.of(place)]

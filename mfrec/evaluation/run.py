@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mfrec.directions import DIRECTIONS, Pair, direction
-from mfrec.errors import ParameterError
+from mfrec.errors import DataError, ParameterError, UnmeasurableError
 from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
-from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS
+from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoff
 from mfrec.evaluation.protocols import QUESTIONS, SEGMENTS, TASKS, Held, hold
 from mfrec.evaluation.ranking import (
     PROTOCOLS,
@@ -100,16 +100,16 @@ def evaluate(
     ParameterError
         For an unknown direction or protocol, or a number out of range.
     DataError
-        When nothing of the test part can be evaluated.
+        When nothing of the test part can be evaluated. A direction that alone has nothing to be asked about is left
+        out, with a note.
     """
     names = [direction(d).name for d in _listed(directions)]
     plan = Plan(_cutoffs(k), _known_protocols(protocols), _above_zero("neighbours", neighbours), seed)
     most = _above_zero("max_queries", max_queries)
     held = hold(model.ids, model.links, test, train, warm=warm, max_queries=most, seed=seed)
-    rows, sizes = [], {}
-    for each in names:
-        task = TASKS[each](held)
-        sizes[each] = {"queries": len(task.queries), "events": len(task.relevant.numbers)}
+    tasks, notes = _tasks(names, held)
+    rows = []
+    for each, task in tasks.items():
         contenders = _contenders(each, model.factors, held, plan, name, scorers or {}, baselines)
         found: dict[str, Outcomes] = {
             c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()
@@ -118,8 +118,9 @@ def evaluate(
             indexed = {f"{name} (index)": _through_index(each, model, task, plan)}
             found = {name: found.pop(name)} | indexed | found
         rows += [row for protocol in plan.protocols for row in _rows(each, protocol, task, found, plan.ks)]
-    questions = {d: QUESTIONS[d].format(recent=held.recent_is, neighbours=neighbours) for d in names}
-    return Report(tuple(rows), questions, sizes, held.notes)
+    questions = {d: QUESTIONS[d].format(recent=held.recent_is, neighbours=neighbours) for d in tasks}
+    sizes = {d: {"queries": len(task.queries), "events": len(task.relevant.numbers)} for d, task in tasks.items()}
+    return Report(tuple(rows), questions, sizes, held.notes + notes)
 
 
 def measure(factors: Factors, train: Interactions, test: Interactions, k: int | Iterable[int] = 20) -> dict[str, float]:
@@ -147,6 +148,21 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     task = TASKS["user2item"](hold(train.ids, links, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
+
+
+def _tasks(names: list[str], held: Held) -> tuple[dict[str, Task], tuple[str, ...]]:
+    """Return what each direction is asked, without those that nothing can be asked of, and what is to be said."""
+    tasks, notes = {}, []
+    for name in names:
+        try:
+            tasks[name] = TASKS[name](held)
+        except UnmeasurableError as error:
+            notes.append(f"{name} is not measured: {error}")
+        else:
+            notes += [f"{name}: {note}" for note in tasks[name].notes]
+    if not tasks:
+        raise DataError(f"nothing can be measured: {'; '.join(notes)}")
+    return tasks, tuple(notes)
 
 
 def _contenders(
@@ -231,7 +247,7 @@ def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
     given = list(k) if isinstance(k, Iterable) else [k]
     if not given:
         raise ParameterError("name at least one cut-off k")
-    return tuple(sorted({_above_zero("k", each) for each in given}))
+    return tuple(sorted({cutoff(each) for each in given}))
 
 
 def _above_zero(name: str, value: int) -> int:

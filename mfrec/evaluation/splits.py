@@ -6,6 +6,7 @@ test part, where no model can do better than chance for them; how many they are 
 ``notes`` of both parts.
 """
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -97,7 +98,7 @@ def time_split(
     interactions: Interactions,
     test_fraction: float | None = None,
     *,
-    cut: int | str | datetime | None = None,
+    cut: float | str | datetime | None = None,
 ) -> Parts:
     """Train on the past, test on the future: everything from one moment on is held out, for all users at once.
 
@@ -109,12 +110,14 @@ def time_split(
         Share of the interactions to hold out, 0.2 where neither is given. Events at the same second stay
         together, so the share is met as closely as that allows.
     cut
-        The first moment of the test part instead: seconds since 1970 or a date (UTC where it names no zone).
+        The first moment of the test part instead: seconds since 1970 or a date (UTC where it names no zone). Times
+        are whole seconds, so a fraction of a second is rounded up.
 
     Raises
     ------
     ParameterError
-        For a fraction out of range, both a fraction and a cut, or a cut that is no date.
+        For a fraction out of range, both a fraction and a cut, or a cut that is neither finite seconds nor a
+        date.
     DataError
         Without times, or when a part would be empty.
     """
@@ -156,16 +159,26 @@ def _times(interactions: Interactions) -> NDArray[np.int64]:
     return interactions.times
 
 
-def _seconds(cut: int | str | datetime) -> int:
-    if isinstance(cut, int | np.integer) and not isinstance(cut, bool):
-        return int(cut)
+def _seconds(cut: float | str | datetime) -> int:
+    """Return the first whole second that is not before the cut."""
+    wrong = ParameterError(f"cut must be finite seconds since 1970 or a date, got {cut!r}")
+    if isinstance(cut, bool | np.bool_):
+        raise wrong
+    if isinstance(cut, int | float | np.integer | np.floating):
+        # NaN is below nothing
+        if not abs(cut) < 2**62:
+            raise wrong
+        return math.ceil(cut)
     try:
         moment = pd.Timestamp(cut)
-    except (ValueError, TypeError):
-        raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}") from None
+    except (ValueError, TypeError, OverflowError):
+        raise wrong from None
     if pd.isna(moment):
-        raise ParameterError(f"cut must be seconds since 1970 or a date, got {cut!r}")
-    return int(moment.timestamp())
+        raise wrong
+    # in UTC, where no hour stands twice
+    utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+    whole = utc.floor("s")
+    return int(whole.timestamp()) + int(utc > whole)
 
 
 def _cut_for(times: NDArray[np.int64], share: float) -> int:
