@@ -44,7 +44,7 @@ class Plan:
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     longer: tuple[int, ...] = (60, 80, 100)
     finalists: int = 2
-    curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
+    curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
     epochs: int | None = None
     users: int | None = None
     repeats: int = 7
