@@ -84,16 +84,20 @@ def load(path: str | PathLike[str]) -> Recommender:
     """
     folder = _real(path)
     recover(folder)
+    failed = None
     for attempt in range(_TRIES):
         before = manifest.which(folder)
         try:
             return _open(folder, manifest.read(folder)[0])
         except _ReplacedError:
             continue
-        except ArtifactError:
-            # a folder that was replaced while it was read is not corrupted: read the new one
-            if attempt + 1 == _TRIES or manifest.which(folder) == before:
+        except ArtifactError as error:
+            # a folder that was replaced while it was read is not corrupted: read the new one; and since it may have
+            # been replaced twice, by the one that it was, only what fails twice alike is
+            found = (before, str(error))
+            if attempt + 1 == _TRIES or (manifest.which(folder) == before and failed == found):
                 raise
+            failed = found
     raise ArtifactError(f"{folder} was replaced {_TRIES} times while it was read: try again")
 
 

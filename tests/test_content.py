@@ -131,7 +131,12 @@ def test_filters_and_batches_of_a_cold_query(index: str) -> None:
             same = model.recommend_vectors(name, vector, 200, deny=own)[0]
             assert (same.ids, same.scores.tolist()) == (batched.ids, batched.scores.tolist())
             denied = batched.ids[:3]
-            assert model.recommend(name, [key], 10, deny=denied)[0].ids == batched.ids[3:13]
+            left = model.recommend(name, [key], 10, deny=denied)[0].ids
+            assert len(left) == 10
+            assert not set(left) & set(denied)
+            # trees may overlook an id, but never change the order
+            assert left == [i for i in batched.ids if i in left]
+            assert index != "exact" or left == batched.ids[3:13]
             allowed = sorted(batched.ids)[:5]
             assert model.recommend(name, [key], 10, allow=allowed)[0].ids == [i for i in batched.ids if i in allowed]
         if index == "exact":
