@@ -16,9 +16,14 @@ LIBRARIES = ("mfrec", "numpy", "scipy", "implicit", "annoy")
 
 
 def about() -> Json:
-    """Say which commit, versions and machine a result is from, and how busy the machine was."""
+    """Say which commit, versions and machine a result is from, and how busy the machine was.
+
+    The tree names the source itself: it stays what it is when commits are rewritten, and ``git log --format='%h %T'``
+    finds it.
+    """
     return {
         "commit": commit(),
+        "tree": _git("rev-parse", "--short=10", "HEAD^{tree}") or "unknown",
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "machine": machine(),
@@ -29,12 +34,21 @@ def about() -> Json:
 
 def commit() -> str:
     """Return the commit that is checked out, with a plus sign where tracked source differs from it."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
-    if head.returncode:
+    head = _git("rev-parse", "--short=10", "HEAD")
+    if head is None:
         return "unknown"
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ":/mfrec", ":/benchmarks/*.py"], check=False)
-    return head.stdout.strip() + ("+" if changed.returncode else "")
+    unchanged = _git("diff", "--quiet", "HEAD", "--", ":/mfrec", ":/benchmarks/*.py") is not None
+    return head + ("" if unchanged else "+")
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints, or None where it fails or is not there."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout.strip()
 
 
 def machine() -> Json:
