@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from mfrec.directions import DIRECTIONS, Pair, Side, other
-from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k
+from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k, best_scores
 from mfrec.factors import Factors
 from mfrec.index.base import lengths
 from mfrec.links import Links
@@ -85,7 +85,7 @@ def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
     def score(numbers: Numbers) -> Scores:
         similarity = similar(numbers)
         similarity[np.arange(len(numbers)), numbers] = -np.inf
-        nearest = best_k(similarity, np.sort(similarity, axis=1), neighbours)
+        nearest = best_k(similarity, best_scores(similarity, neighbours), neighbours)
         voters = csr_matrix(np.where(nearest, np.maximum(similarity, 0), np.float32(0)))
         counted: Scores = (voters @ items).toarray()
         return counted
