@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/search_budget.py [ml-100k | sample:700000] [--seconds 300] [--seeds 3] [--out FILE]
 
-Both search the same space on the same validation split for the same time, from the same first trial (the defaults).
+Both search the same space on the same validation parts for the same time, from the same first trial (the defaults).
 The sampler of scikit-learn (`ParameterSampler`, what `RandomizedSearchCV` draws from) fits every draw to its end;
 `mfrec.tune` draws by Optuna's TPE, starts around the defaults, and gives hopeless trials up. Shown are the best
 validation value after 15, 30, 60, ... seconds as a share of the best that either search reached, and what the best
@@ -28,8 +28,9 @@ from mfrec.errors import DivergedError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
 from mfrec.interactions import Interactions
+from mfrec.space import SPACE, Space
 from mfrec.trials import Trial
-from mfrec.tuning import FACTORS, SPACE, tune
+from mfrec.tuning import folds_of, tune
 
 METRIC, K = "ndcg@20", 20
 MARKS = (15, 30, 60, 120, 300, 600)
@@ -57,29 +58,29 @@ class Search:
         return max((score for at, score in zip(self.seconds, self.scores, strict=True) if at <= seconds), default=0.0)
 
 
-def by_tune(train: Interactions, validation: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
+def by_tune(rest: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
     """Yield the trials of `mfrec.tune`; one that was given up scores 0."""
-    found = tune(train, validation=validation, metric=METRIC, minutes=seconds / 60, seed=seed)
-    for trial in found.trials:
+    for trial in tune(rest, metric=METRIC, minutes=seconds / 60, seed=seed).trials:
         yield replace(trial, score=0.0) if trial.stopped else trial
 
 
-def by_random(train: Interactions, validation: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
+def by_random(rest: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
     """Yield the trials of scikit-learn's random sampler."""
-    end, drawn = time.monotonic() + seconds, draws(train, seed)
+    folds = folds_of(rest, None, None, seed)
+    end, drawn = time.monotonic() + seconds, draws(folds[0][0], seed)
     while time.monotonic() < end:
         params, began = next(drawn), time.perf_counter()
         try:
-            score = measure(fit_als(train, params), train, validation, k=K)[METRIC]
+            score = float(np.mean([measure(fit_als(fold[0], params), *fold, k=K)[METRIC] for fold in folds]))
         except DivergedError:
             score = 0.0
-        yield Trial(params, float(score), time.perf_counter() - began)
+        yield Trial(params, score, time.perf_counter() - began)
 
 
 def draws(train: Interactions, seed: int) -> Iterator[ALSParams]:
     """Yield the defaults, then what scikit-learn's sampler draws, without end."""
     space = {name: DISTRIBUTIONS[kind](low, high) for name, (kind, low, high) in SPACE.items()}
-    space["factors"] = [size for size in FACTORS if size <= min(train.shape) // 2]
+    space["factors"] = list(Space.of(train, plain=False).factors)
     yield ALSParams()
     for drawn in ParameterSampler(space, n_iter=1_000_000, random_state=seed):
         yield replace(ALSParams(), **{name: _plain(value) for name, value in drawn.items()})
@@ -95,10 +96,9 @@ SAMPLERS = {"mfrec tune (TPE)": by_tune, "scikit-learn's random": by_random}
 def searches(ratings: Interactions, seconds: float, seed: int) -> Iterator[Search]:
     """Run both searches, one after the other, and ask each once for the test part."""
     rest, test = random_split(ratings, 0.2, seed)
-    train, validation = random_split(rest, 0.2, seed)
     for name, sampler in SAMPLERS.items():
         began = time.perf_counter()
-        trials = list(sampler(train, validation, seconds, seed))
+        trials = list(sampler(rest, seconds, seed))
         wall = time.perf_counter() - began
         # what a search spends between its trials counts, too
         times = np.cumsum([trial.seconds for trial in trials])

@@ -112,7 +112,7 @@ def fit_als(
     params: ALSParams | None = None,
     *,
     progress: bool = False,
-    callback: Callable[[int, Factors], None] | None = None,
+    callback: Callable[[int, Callable[[], Factors]], None] | None = None,
 ) -> Factors:
     """Fit the factor matrices of a set of interactions.
 
@@ -125,7 +125,8 @@ def fit_als(
     progress
         Show a progress bar on stderr, or in the notebook.
     callback
-        Called after every iteration with its number, from 0, and the factors so far; it may raise `StopFit`.
+        Called after every iteration with its number, from 0, and a function that returns the factors so far; it may
+        raise `StopFit`.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def fit_als(
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
         model = _new_model(params)
-        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served())))
+        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served)))
         factors = served()
     factors.check_finite()
     return factors

@@ -1,4 +1,4 @@
-"""The search over parameters: one command to a model that was chosen on a validation split.
+"""The search over parameters: one command to a model that was chosen on held-out parts of the data.
 
 Trials are drawn by Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for Hyper-Parameter
 Optimization", 2011; extra ``tune``); a trial whose first iterations stay behind most others is given up. Every
@@ -7,8 +7,9 @@ finished trial is one line of a log (`mfrec.trials`), from which a search goes o
 
 import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,18 @@ from mfrec.als import ALSParams, StopFit, fit_als
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS, cutoff
-from mfrec.evaluation.splits import random_split
+from mfrec.evaluation.splits import Parts, k_fold_split
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
+from mfrec.space import Space, without_extensions
 from mfrec.trials import Trial, TrialLog, described
 
-# name: (kind, low, high); factors are chosen among powers of two and their halves
-SPACE: dict[str, tuple[str, float, float]] = {
-    "regularization": ("log", 0.5, 200.0),
-    "alpha": ("log", 0.5, 60.0),
-    "iterations": ("int", 4, 30),
-    "user_exponent": ("float", 0.0, 1.0),
-    "item_exponent": ("float", 0.0, 1.0),
-    "item_scale": ("float", -0.1, 0.5),
-}
-FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-# what plain ALS leaves at 0
-EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
 # after so many iterations a trial is compared with the others at that point
 RUNG = 3
 WARM_UP = 10
+# a trial is judged by so many held-out interactions, where up to so many disjoint fifths give them: with fewer, the
+# best of a hundred trials is the luckiest
+ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
 
 
 @dataclass(frozen=True)
@@ -82,6 +75,7 @@ def tune(
     interactions: Interactions,
     *,
     validation: Interactions | None = None,
+    parts: int | None = None,
     metric: str = "ndcg@20",
     minutes: float = 5.0,
     trials: int | None = None,
@@ -96,9 +90,12 @@ def tune(
     Parameters
     ----------
     interactions
-        Training data; without ``validation`` a seeded 20 % of it is held out.
+        Training data; without ``validation``, seeded random fifths of it are held out in turn.
     validation
         Held-out interactions over the same ids.
+    parts
+        How many fifths, 1 to 5; a trial is fitted without each of them, and its score is the mean. By default as
+        many as hold out 60,000 interactions together, since few choose by chance.
     metric
         One that `mfrec.evaluation.measure` returns, with its k.
     minutes, trials
@@ -119,20 +116,22 @@ def tune(
     MfrecError
         When Optuna is not installed.
     ParameterError
-        For an unknown metric, a budget that is not positive, or a log that cannot be written.
+        For an unknown metric, a budget that is not positive, parts out of range or beside a given validation part,
+        or a log that cannot be written.
     DataError
         When the log is damaged or of another search, or there is nothing to learn from.
     """
     metric, k = _parsed(metric)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
-    train, held_out = (interactions, validation) if validation is not None else random_split(interactions, seed=seed)
-    search = _Search(train, held_out, metric, k, base or ALSParams(), plain, seed)
+    folds = folds_of(interactions, validation, parts, seed)
+    search = _Search(folds, metric, k, base or ALSParams(), plain, seed)
     trial_log = TrialLog(resume, search.described())
     done = search.replay(trial_log.read())
     interrupted = False
     try:
-        for trial in _within(search.run(done), minutes, trials, progress, done):
+        end = time.monotonic() + 60 * minutes
+        for trial in _within(search.run(done, end), end, trials, progress, done):
             done.append(trial)
             trial_log.append(trial)
     except KeyboardInterrupt:
@@ -140,28 +139,37 @@ def tune(
     return Tuned(metric, tuple(done), interrupted)
 
 
+def folds_of(
+    interactions: Interactions, validation: Interactions | None, parts: int | None, seed: int
+) -> tuple[Parts, ...]:
+    """Return the pairs that a trial is fitted on and judged by; see `tune`."""
+    if validation is not None:
+        if parts is not None:
+            raise ParameterError("parts are of the interactions: leave them out where a validation part is given")
+        return ((interactions, validation),)
+    if parts is None:
+        enough = round(ENOUGH_HELD_OUT * MOST_PARTS / max(1, len(interactions)))
+        parts = min(max(enough, 1), MOST_PARTS)
+    if isinstance(parts, bool) or not isinstance(parts, int | np.integer) or not 1 <= parts <= MOST_PARTS:
+        raise ParameterError(f"parts must be an integer from 1 to {MOST_PARTS}, got {parts!r}")
+    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), int(parts)))
+
+
+class _TimeIsOverError(Exception):
+    """Ends the fit of a trial that cannot be finished in time."""
+
+
 class _Search:
     """A study together with what its trials are made on."""
 
-    def __init__(
-        self,
-        train: Interactions,
-        held_out: Interactions,
-        metric: str,
-        k: int,
-        base: ALSParams,
-        plain: bool,
-        seed: int,
-    ) -> None:
-        self.train, self.held_out, self.metric, self.k, self.base = train, held_out, metric, k, base
-        self.space = {name: row for name, row in SPACE.items() if not (plain and name in EXTENSIONS)}
-        switched_off: dict[str, Any] = dict.fromkeys(EXTENSIONS, 0.0)
-        self.base = replace(base, **switched_off) if plain else base
+    def __init__(self, folds: tuple[Parts, ...], metric: str, k: int, base: ALSParams, plain: bool, seed: int) -> None:
+        self.folds, self.metric, self.k = folds, metric, k
+        self.base = without_extensions(base) if plain else base
+        self.space = Space.of(folds[0][0], plain)
         self.optuna = _optuna()
         self.seed, self.plain = seed, plain
         self.study = self.optuna.create_study(direction="maximize", sampler=self._sampler(0))
-        most = max(FACTORS[0], min(train.shape) // 2)
-        self.factors = [f for f in FACTORS if f <= most] or [FACTORS[0]]
+        self.shapes = self.space.distributions(self.optuna)
         self.rungs: list[float] = []
 
     def _sampler(self, number: int) -> Any:
@@ -179,9 +187,8 @@ class _Search:
     def described(self) -> dict[str, Any]:
         """Return all that decides which trials are made and what they score; the number of threads does not."""
         base = {name: value for name, value in asdict(self.base).items() if name != "threads"}
-        space = {**self.space, "factors": self.factors}
-        own = {"metric": self.metric, "seed": self.seed, "plain": self.plain, "base": base}
-        return {**own, **described(self.train, self.held_out), "space": space}
+        own = {"metric": self.metric, "seed": self.seed, "plain": self.plain, "base": base, "parts": len(self.folds)}
+        return {**own, **described(*self.folds[0]), "space": self.space.described()}
 
     def replay(self, done: list[Trial]) -> list[Trial]:
         """Tell the study what was tried before, and return it."""
@@ -190,57 +197,48 @@ class _Search:
             if trial.early is not None:
                 self.rungs.append(trial.early)
         # the first is the base itself, which need not be a point of the space
-        for values in self._starts()[max(1, len(done)) :]:
+        for values in list(self.space.starts(self.base, WARM_UP, self.seed))[max(1, len(done)) :]:
             self.study.enqueue_trial(values)
         return done
 
-    def _starts(self) -> list[dict[str, Any]]:
-        """Return where a search starts: the base, then points around it, which beat points from anywhere."""
-        rng = np.random.default_rng(self.seed)
-        starts = [self._values(self.base)]
-        for _ in range(WARM_UP - 1):
-            values: dict[str, Any] = {
-                "factors": int(np.clip(starts[0]["factors"] + rng.integers(-1, 3), 0, len(self.factors) - 1))
-            }
-            for name, (kind, low, high) in self.space.items():
-                start, step = starts[0][name], rng.standard_normal()
-                moved = start * np.exp(step / 2) if kind == "log" else start + step * (high - low) / 6
-                values[name] = (int if kind == "int" else float)(np.clip(moved, low, high))
-            starts.append(values)
-        return starts
+    def run(self, done: list[Trial], end: float) -> Iterator[Trial]:
+        """Make trials until the time is over; only the first is brought to its end whatever it takes."""
+        try:
+            if not done:
+                trial = self._try(self.base, 0, float("inf"))
+                self._tell(trial)
+                yield trial
+            while True:
+                self.study.sampler = self._sampler(len(done))
+                asked = self.study.ask(self.shapes)
+                trial = self._try(self.space.params(self.base, asked.params), len(done), end)
+                # a trial that was given up tells the sampler how far it came
+                self.study.tell(asked, trial.score)
+                yield trial
+        except _TimeIsOverError:
+            return
 
-    def run(self, done: list[Trial]) -> Iterator[Trial]:
-        """Make trials for ever."""
-        if not done:
-            trial = self._try(self.base, 0)
-            self._tell(trial)
-            yield trial
-        while True:
-            self.study.sampler = self._sampler(len(done))
-            asked = self.study.ask()
-            params = replace(self.base, factors=self._factors(asked), **self._draw(asked))
-            trial = self._try(params, len(done))
-            # a trial that was given up tells the sampler how far it came
-            self.study.tell(asked, trial.score)
-            yield trial
-
-    def _try(self, params: ALSParams, count: int) -> Trial:
+    def _try(self, params: ALSParams, count: int, end: float) -> Trial:
         started = time.perf_counter()
         early: float | None = None
 
-        def look(iteration: int, factors: Factors) -> None:
+        def look(iteration: int, factors: Callable[[], Factors]) -> None:
             nonlocal early
-            if iteration + 1 != RUNG or params.iterations <= RUNG:
+            if time.monotonic() > end:
+                raise _TimeIsOverError
+            if early is not None or iteration + 1 != RUNG or params.iterations <= RUNG:
                 return
+            served = factors()
             # what is not finite has no rank
-            factors.check_finite()
-            early = self._score(factors)
+            served.check_finite()
+            early = self._score(served, self.folds[0])
             self.rungs.append(early)
             if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
                 raise StopFit
 
         try:
-            score, stopped = self._score(fit_als(self.train, params, callback=look)), False
+            scores = [self._score(fit_als(fold[0], params, callback=look), fold) for fold in self.folds]
+            score, stopped = float(np.mean(scores)), False
         except StopFit:
             score, stopped = early or 0.0, True
         except DivergedError:
@@ -248,55 +246,28 @@ class _Search:
             score, stopped = 0.0, True
         return Trial(params, score, time.perf_counter() - started, stopped, early)
 
-    def _score(self, factors: Factors) -> float:
-        return float(measure(factors, self.train, self.held_out, k=self.k)[self.metric])
-
-    def _factors(self, asked: Any) -> int:
-        # an index rather than a category: neighbours are alike
-        place: int = asked.suggest_int("factors", 0, len(self.factors) - 1)
-        return self.factors[place]
-
-    def _draw(self, asked: Any) -> dict[str, Any]:
-        drawn: dict[str, Any] = {}
-        for name, (kind, low, high) in self.space.items():
-            if kind == "int":
-                drawn[name] = asked.suggest_int(name, int(low), int(high))
-            else:
-                drawn[name] = asked.suggest_float(name, low, high, log=kind == "log")
-        return drawn
-
-    def _values(self, params: ALSParams) -> dict[str, Any]:
-        """Return the nearest point of the space."""
-        nearest = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
-        own = {n: min(max(getattr(params, n), low), high) for n, (_, low, high) in self.space.items()}
-        return {**own, "factors": nearest}
+    def _score(self, factors: Factors, fold: Parts) -> float:
+        return float(measure(factors, *fold, k=self.k)[self.metric])
 
     def _tell(self, trial: Trial) -> None:
-        distributions = self.optuna.distributions
-        shapes: dict[str, Any] = {"factors": distributions.IntDistribution(0, len(self.factors) - 1)}
-        for name, (kind, low, high) in self.space.items():
-            integer = kind == "int"
-            shapes[name] = (
-                distributions.IntDistribution(int(low), int(high))
-                if integer
-                else distributions.FloatDistribution(low, high, log=kind == "log")
-            )
-        values = self._values(trial.params)
-        self.study.add_trial(self.optuna.trial.create_trial(params=values, distributions=shapes, value=trial.score))
+        values = self.space.nearest(trial.params)
+        made = self.optuna.trial.create_trial(params=values, distributions=self.shapes, value=trial.score)
+        self.study.add_trial(made)
 
 
 def _within(
-    trials: Iterator[Trial], minutes: float, count: int | None, progress: bool, done: list[Trial]
+    trials: Iterator[Trial], end: float, count: int | None, progress: bool, done: list[Trial]
 ) -> Iterator[Trial]:
     """Yield trials until the time or their number runs out, with a line that shows the best."""
     from tqdm.auto import tqdm
 
     best = max((trial.score for trial in done if not trial.stopped), default=0.0)
-    end = time.monotonic() + 60 * minutes
     made = 0
     with tqdm(desc="tune", unit="trial", disable=not progress) as bar:
         while time.monotonic() < end and (count is None or made < count):
-            trial = next(trials)
+            trial = next(trials, None)
+            if trial is None:
+                return
             made += 1
             best = max(best, 0.0 if trial.stopped else trial.score)
             bar.set_postfix_str(f"best {best:.4f}, {max(0.0, end - time.monotonic()):.0f} s left", refresh=False)

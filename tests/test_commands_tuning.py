@@ -129,7 +129,7 @@ def test_ctrl_c_keeps_the_best_and_says_so(capsys: pytest.CaptureFixture[str], m
         return real(*args, **options)
 
     monkeypatch.setattr(tuning, "fit_als", stopped)
-    out, err = run(capsys, "tune", "likes.csv", "--no-fit", "--quiet")
+    out, err = run(capsys, "tune", "likes.csv", "--no-fit", "--parts", "1", "--quiet")
     assert "stopped by Ctrl-C; what follows is the best so far: 2 trials" in err
     assert "parameters are in params.json" in out
     assert Path("params.json").exists()

@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("catalogue", "cold", "features"),
     ("content",),
     ("evaluation",),
-    ("param_file",),
+    ("param_file", "space"),
     ("trials",),
     ("tuning",),
     ("commands",),

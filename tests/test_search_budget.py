@@ -7,7 +7,7 @@ import pytest
 from benchmarks import search_budget
 from benchmarks.search_budget import Search, draws
 from mfrec.als import ALSParams
-from mfrec.tuning import FACTORS
+from mfrec.space import FACTORS
 
 
 def test_both_searches_start_from_the_defaults_and_end_in_time() -> None:

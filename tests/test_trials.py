@@ -12,8 +12,9 @@ import pytest
 from mfrec import Interactions, splits
 from mfrec.als import ALSParams
 from mfrec.errors import DataError, ParameterError
+from mfrec.space import SPACE
 from mfrec.trials import Trial, TrialLog
-from mfrec.tuning import SPACE, Tuned, tune
+from mfrec.tuning import Tuned, tune
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")

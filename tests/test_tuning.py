@@ -1,6 +1,8 @@
 """The search: reproducible, resumable, stoppable; what it finds is written and read back."""
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,16 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfrec import tuning
+from mfrec import sample, tuning
 from mfrec.als import ALSParams, StopFit, fit_als
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.evaluation.splits import random_split
+from mfrec.evaluation.splits import k_fold_split, random_split
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
 from mfrec.param_file import read_params, write_params
-from mfrec.tuning import EXTENSIONS, Tuned, tune
+from mfrec.space import EXTENSIONS, FACTORS, SPACE, Space
+from mfrec.tuning import Tuned, tune
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
@@ -26,7 +29,7 @@ LIKES = random_interactions(120, 60)
 
 
 def search(trials: int, **options: Any) -> Tuned:
-    options = {"metric": "ndcg@5", "base": ALSParams(factors=8, threads=1), **options}
+    options = {"metric": "ndcg@5", "base": ALSParams(factors=8, threads=1), "parts": 1, **options}
     return tune(options.pop("data", LIKES), trials=trials, **options)
 
 
@@ -53,6 +56,66 @@ def test_a_score_is_what_measure_says_of_the_validation_part() -> None:
     train, held_out = random_split(LIKES, seed=42)
     params = ALSParams(factors=8, threads=1)
     assert search(1).best.score == measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"]
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_the_score_of_several_parts_is_their_mean(parts: int) -> None:
+    params = ALSParams(factors=8, threads=1)
+    folds = list(k_fold_split(LIKES, 5, seed=42))[:parts]
+    scores = [measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"] for train, held_out in folds]
+    assert search(1, parts=parts).best.score == pytest.approx(np.mean(scores))
+
+
+@pytest.mark.parametrize(("count", "parts"), [(6_000, 5), (80_000, 4), (150_000, 2), (700_000, 1)])
+def test_the_fewer_interactions_the_more_parts(count: int, parts: int) -> None:
+    interactions = sample(3_000, 2_000, count).interactions
+    assert len(tuning.folds_of(interactions, None, None, 42)) == parts
+
+
+@pytest.mark.parametrize("parts", [0, 6, 2.0, True])
+def test_parts_out_of_range(parts: Any) -> None:
+    with pytest.raises(ParameterError, match="parts must be an integer from 1 to 5, got"):
+        search(1, parts=parts)
+
+
+def test_parts_beside_a_validation_part_are_refused() -> None:
+    train, held_out = random_split(LIKES, 0.3, seed=5)
+    with pytest.raises(ParameterError, match="leave them out where a validation part is given"):
+        search(1, data=train, validation=held_out, parts=2)
+
+
+def test_a_trial_that_cannot_be_finished_in_time_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one is finished whatever it takes, or there would be nothing to choose."""
+    calls: list[int] = []
+
+    def slow(train: Interactions, params: ALSParams, *, callback: Any) -> Factors:
+        factors = fit_als(train, params)
+        calls.append(0)
+        while len(calls) > 1 and calls[-1] < 10_000:
+            calls[-1] += 1
+            time.sleep(0.005)
+            callback(0, lambda: factors)
+        return factors
+
+    monkeypatch.setattr(tuning, "fit_als", slow)
+    found = search(5, minutes=0.5 / 60)
+    assert len(found.trials) == 1
+    assert len(calls) == 2
+    assert 0 < calls[1] < 10_000
+
+
+def test_more_interactions_start_with_more_factors() -> None:
+    few, many = (sample(2_000, 1_600, count).interactions for count in (9_000, 700_000))
+    spaces = [Space.of(interactions, plain=False) for interactions in (few, many)]
+    assert [space.likely for space in spaces] == [32, 192]
+    for space in spaces:
+        starts = list(space.starts(ALSParams(), 10, seed=1))
+        assert starts == list(space.starts(ALSParams(), 10, seed=1))
+        assert space.params(ALSParams(), starts[0]) == ALSParams()
+        for values in starts:
+            assert 0 <= values["factors"] < len(space.factors)
+            for name, (_, low, high) in SPACE.items():
+                assert low <= values[name] <= high
 
 
 def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path) -> None:
@@ -136,7 +199,7 @@ def test_vectors_that_are_not_finite_get_no_score(monkeypatch: pytest.MonkeyPatc
 
     def diverge(train: Interactions, params: ALSParams, *, callback: Any) -> Any:
         bad = Factors(np.full((120, 2), np.nan, np.float32), np.full((60, 2), np.nan, np.float32))
-        callback(tuning.RUNG - 1, bad)
+        callback(tuning.RUNG - 1, lambda: bad)
 
     monkeypatch.setattr(tuning, "fit_als", diverge)
     assert [(t.score, t.stopped, t.early) for t in search(2).trials] == [(0.0, True, None)] * 2
@@ -236,8 +299,8 @@ def test_a_parameter_file_that_is_missing(tmp_path: Path) -> None:
 def test_a_callback_ends_a_fit() -> None:
     seen = []
 
-    def look(iteration: int, factors: Any) -> None:
-        seen.append((iteration, len(factors.item)))
+    def look(iteration: int, factors: Callable[[], Factors]) -> None:
+        seen.append((iteration, len(factors().item)))
         if iteration == 1:
             raise StopFit
 
@@ -258,17 +321,17 @@ def test_a_table_too_small_for_the_factors_searched() -> None:
 def test_the_first_trial_is_the_base_where_the_search_never_goes(tmp_path: Path) -> None:
     base = ALSParams(factors=50, alpha=100.0, iterations=2, threads=1)
     log = tmp_path / "trials.jsonl"
-    found = tune(LIKES, metric="ndcg@5", trials=4, base=base, resume=log)
+    found = search(4, base=base, resume=log)
     assert found.trials[0].params == base
     train, held_out = random_split(LIKES, seed=42)
     score = measure(fit_als(train, base), train, held_out, k=5)["ndcg@5"]
     assert found.trials[0].score == score
     assert found.best.score >= score
     for trial in found.trials[1:]:
-        assert trial.params.factors in tuning.FACTORS
+        assert trial.params.factors in FACTORS
         assert trial.params.alpha <= 60
-    resumed = tune(LIKES, metric="ndcg@5", trials=3, base=base, resume=log)
-    assert drawn(resumed) == drawn(tune(LIKES, metric="ndcg@5", trials=7, base=base))
+    resumed = search(3, base=base, resume=log)
+    assert drawn(resumed) == drawn(search(7, base=base))
 
 
 def test_plain_turns_the_extensions_of_the_base_off_and_nothing_else() -> None:

@@ -15,8 +15,9 @@ from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.param_file import HeldOut, check_target, leak, write_params
 from mfrec.pipeline import fit as fit_model
+from mfrec.space import SPACE
 from mfrec.trials import Trial
-from mfrec.tuning import SPACE, Tuned
+from mfrec.tuning import Tuned
 from mfrec.tuning import tune as search
 
 # of ALSParams, what is given rather than searched
@@ -28,7 +29,8 @@ SHOWN = ("factors", *SPACE)
 @click.argument("source")
 @click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the search.")
 @click.option("--trials", type=int, help="End after so many trials, if that is sooner.")
-@click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on the validation part.")
+@click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on held-out parts.")
+@click.option("--parts", type=int, help="Held-out fifths to judge each trial by, 1 to 5  [default: by size].")
 @click.option(
     "--hold-out", type=float, default=0.0, show_default=True, help="Fraction kept from the search, for mfrec evaluate."
 )
@@ -54,6 +56,7 @@ def tune(
     minutes: float,
     trials: int | None,
     metric: str,
+    parts: int | None,
     plain: bool,
     resume: Path | None,
     hold_out: float,
@@ -61,8 +64,9 @@ def tune(
 ) -> None:
     """Search for the parameters of SOURCE, write them to a file, and fit a model on all data.
 
-    A random 20 % is held out to choose by. Ctrl-C ends the search and keeps the best so far; with --resume the
-    next call of the same search goes on from there. --params names the first trial and what is not searched.
+    Random fifths are held out to choose by: one of large data, up to five of small data. Ctrl-C ends the search and
+    keeps the best so far; with --resume the next call of the same search goes on from there. --params names the first
+    trial and what is not searched.
 
     \b
     mfrec tune ml-100k --minutes 5 --resume trials.jsonl
@@ -83,6 +87,7 @@ def tune(
     found = search(
         searched,
         metric=metric,
+        parts=parts,
         minutes=minutes,
         trials=trials,
         base=base,

@@ -7,8 +7,10 @@ test part, where no model can do better than chance for them; how many they are 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from mfrec.errors import DataError, ParameterError
 from mfrec.evaluation.given import Split, read_split, say, without_training
 from mfrec.interactions import Interactions
 
-__all__ = ["Split", "leave_last_n_split", "random_split", "read_split", "time_split"]
+__all__ = ["Split", "k_fold_split", "leave_last_n_split", "random_split", "read_split", "time_split"]
 
 Parts = tuple[Interactions, Interactions]
 
@@ -55,6 +57,40 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     order = _generator(seed).permutation(len(interactions))
     held_out[order[: round(len(interactions) * test_fraction)]] = True
     return _parts(interactions, held_out, f"test_fraction={test_fraction:g}")
+
+
+def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> Iterator[Parts]:
+    """Hold out each of several disjoint random parts in turn, as in cross-validation.
+
+    Parameters
+    ----------
+    interactions
+        What to split.
+    folds
+        How many parts, at least 2. The first pair is that of ``random_split(interactions, 1 / folds, seed)``.
+    seed
+        The same seed gives the same folds on every machine.
+
+    Yields
+    ------
+    (train, test)
+        Over the same ids; together the test parts are all interactions, each once.
+
+    Raises
+    ------
+    ParameterError
+        For a number of folds or a seed out of range.
+    DataError
+        When a part would be empty.
+    """
+    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
+        raise ParameterError(f"folds must be an integer of at least 2, got {folds!r}")
+    order = _generator(seed).permutation(len(interactions))
+    borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
+    for start, end in pairwise(borders):
+        held_out = np.zeros(len(interactions), bool)
+        held_out[order[start:end]] = True
+        yield _parts(interactions, held_out, f"folds={folds}")
 
 
 def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42) -> Parts:
