@@ -31,7 +31,9 @@ def verdict(raw: Raw, cells: Cells) -> str:
 def about(raw: Raw) -> str:
     """Return commit, versions, machine, and what is missing."""
     seen = [content["about"] for content in raw.values() if "about" in content]
-    commits = ", ".join(sorted({a["commit"] for a in seen}))
+    # some trainings of the two-tower's searches are kept from before; their files say when they were made
+    judged = [content["about"] for path, content in raw.items() if "/search-" not in path and "about" in content]
+    commits = ", ".join(sorted({f"{a['commit']} (tree {a.get('tree', 'unknown')})" for a in judged}))
     last = max(seen, key=lambda a: str(a["at"]))
     machine, libraries = last["machine"], ", ".join(f"{n} {v}" for n, v in last["libraries"].items())
     tensorflow = {str(c["extra"]["tensorflow"]) for c in raw.values() if "tensorflow" in c.get("extra", {})}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,20 @@ def test_a_result_is_kept_until_its_settings_change(tmp_path: Path, capsys: pyte
 def test_a_readme_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="bench:start"):
         reporting.between_markers("nothing here")
+
+
+def test_a_result_says_which_source_it_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw, "__file__", str(tmp_path / "benchmarks" / "raw.py"))
+    (tmp_path / "benchmarks").mkdir()
+    assert (raw.about()["commit"], raw.about()["tree"]) == ("unknown", "unknown")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    (tmp_path / "benchmarks" / "one.py").write_text("1")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    first = raw.about()
+    subprocess.run([*git, "commit", "-q", "--amend", "-m", "another message"], check=True)
+    amended = raw.about()
+    assert first["commit"] != amended["commit"]
+    assert first["tree"] == amended["tree"]
+    (tmp_path / "benchmarks" / "one.py").write_text("2")
+    assert raw.about()["commit"] == amended["commit"] + "+"

@@ -238,3 +238,29 @@ def test_read_split_refusals(tmp_path: Path) -> None:
 def test_splits_is_part_of_the_public_names() -> None:
     assert mfrec.splits is splits
     assert callable(mfrec.evaluate)
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_folds_are_disjoint_and_together_everything(folds: int) -> None:
+    whole = interactions()
+    parts = list(splits.k_fold_split(whole, folds, seed=3))
+    assert len(parts) == folds
+    assert sum(len(test) for _, test in parts) == len(whole)
+    assert set.union(*(pairs(test) for _, test in parts)) == pairs(whole)
+    for train, test in parts:
+        check(whole, train, test)
+        assert abs(len(test) - len(whole) / folds) < 1
+    assert pairs(parts[0][1]) == pairs(splits.random_split(whole, 1 / folds, seed=3)[1])
+
+
+@pytest.mark.parametrize("folds", [1, 0, -2, 2.0, True])
+def test_folds_out_of_range(folds: object) -> None:
+    with pytest.raises(ParameterError, match="folds must be an integer of at least 2, got"):
+        next(splits.k_fold_split(interactions(), folds))  # type: ignore[arg-type]
+
+
+def test_what_has_no_training_data_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"user": range(30), "item": [n % 7 for n in range(30)]})
+    parts = list(splits.k_fold_split(Interactions.from_frame(frame), 5))
+    assert all(any("have no training data" in note for note in test.notes) for _, test in parts)
+    assert sum("users of the test part" in message for message in caplog.messages) == 1

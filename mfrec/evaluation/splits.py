@@ -90,7 +90,8 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     for start, end in pairwise(borders):
         held_out = np.zeros(len(interactions), bool)
         held_out[order[start:end]] = True
-        yield _parts(interactions, held_out, f"folds={folds}")
+        # what is left without training data differs little from fold to fold: it is noted, and said once
+        yield _parts(interactions, held_out, f"folds={folds}", told=start == 0)
 
 
 def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42) -> Parts:
@@ -167,14 +168,22 @@ def time_split(
     return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}")
 
 
-def _parts(interactions: Interactions, held_out: NDArray[np.bool_], what: str, notes: tuple[str, ...] = ()) -> Parts:
+def _parts(
+    interactions: Interactions,
+    held_out: NDArray[np.bool_],
+    what: str,
+    notes: tuple[str, ...] = (),
+    *,
+    told: bool = True,
+) -> Parts:
     count = int(held_out.sum())
     for part, size in (("training", len(held_out) - count), ("test", count)):
         if not size:
             raise DataError(f"{what} leaves nothing of {interactions!r} in the {part} part")
     train, test = interactions.take(~held_out), interactions.take(held_out)
     found = notes + without_training(train, test)
-    say(found)
+    if told:
+        say(found)
     return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
 
 
