@@ -28,7 +28,7 @@ from mfrec.errors import DivergedError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
 from mfrec.interactions import Interactions
-from mfrec.space import SPACE, Space
+from mfrec.space import Space
 from mfrec.trials import Trial
 from mfrec.tuning import folds_of, tune
 
@@ -37,6 +37,7 @@ MARKS = (15, 30, 60, 120, 300, 600)
 
 DISTRIBUTIONS: Mapping[str, Callable[[float, float], Any]] = {
     "log": loguniform,
+    "times alpha": loguniform,
     "int": lambda low, high: randint(int(low), int(high) + 1),
     "float": lambda low, high: uniform(low, high - low),
 }
@@ -79,11 +80,12 @@ def by_random(rest: Interactions, seconds: float, seed: int) -> Iterator[Trial]:
 
 def draws(train: Interactions, seed: int) -> Iterator[ALSParams]:
     """Yield the defaults, then what scikit-learn's sampler draws, without end."""
-    space = {name: DISTRIBUTIONS[kind](low, high) for name, (kind, low, high) in SPACE.items()}
-    space["factors"] = list(Space.of(train, plain=False).factors)
+    space = Space.of(train, plain=False)
+    drawn_from = {name: DISTRIBUTIONS[kind](low, high) for name, (kind, low, high) in space.rows.items()}
+    drawn_from["factors"] = randint(0, len(space.factors))
     yield ALSParams()
-    for drawn in ParameterSampler(space, n_iter=1_000_000, random_state=seed):
-        yield replace(ALSParams(), **{name: _plain(value) for name, value in drawn.items()})
+    for drawn in ParameterSampler(drawn_from, n_iter=1_000_000, random_state=seed):
+        yield space.params(ALSParams(), {name: _plain(value) for name, value in drawn.items()})
 
 
 def _plain(value: Any) -> Any:

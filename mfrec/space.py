@@ -12,10 +12,11 @@ from mfrec.interactions import Interactions
 # one value per name of the space; of "factors" the place among those that are tried
 Values = dict[str, Any]
 
-# name: (kind, low, high); factors are chosen among powers of two and their halves
+# name: (kind, low, high); factors are chosen among powers of two and their halves. A fit with twice the alpha wants
+# about twice the regularization, so that is searched as a multiple of alpha: the good ones then lie side by side
 SPACE: dict[str, tuple[str, float, float]] = {
-    "regularization": ("log", 0.5, 200.0),
     "alpha": ("log", 0.5, 60.0),
+    "regularization": ("times alpha", 0.3, 60.0),
     "iterations": ("int", 4, 30),
     "user_exponent": ("float", 0.0, 1.0),
     "item_exponent": ("float", 0.0, 1.0),
@@ -26,13 +27,15 @@ FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
 # where good models of other data were found; half of the starts are drawn here, since data may be unlike MovieLens
 LIKELY: dict[str, tuple[float, float]] = {
-    "regularization": (10.0, 120.0),
-    "alpha": (2.0, 40.0),
+    "alpha": (1.0, 20.0),
+    "regularization": (3.0, 15.0),
     "iterations": (8, 20),
     "user_exponent": (0.2, 0.8),
-    "item_exponent": (0.1, 0.7),
-    "item_scale": (0.0, 0.2),
+    "item_exponent": (0.0, 0.5),
+    "item_scale": (-0.05, 0.2),
 }
+# what is drawn by its logarithm
+BY_RATIO = ("log", "times alpha")
 # a search starts with at least so many factors, and with more where there are interactions to learn them from
 FEWEST_LIKELY = 32
 
@@ -74,7 +77,10 @@ class Space:
     def nearest(self, params: ALSParams) -> Values:
         """Return the nearest point of the space."""
         place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
-        own = {n: min(max(getattr(params, n), low), high) for n, (_, low, high) in self.rows.items()}
+        own = {}
+        for name, (kind, low, high) in self.rows.items():
+            value = getattr(params, name)
+            own[name] = min(max(value / params.alpha if kind == "times alpha" else value, low), high)
         return {**own, "factors": place}
 
     def _around(self, start: Values, rng: np.random.Generator) -> Values:
@@ -82,7 +88,7 @@ class Space:
         values: Values = {"factors": place}
         for name, (kind, low, high) in self.rows.items():
             step = rng.standard_normal()
-            moved = start[name] * np.exp(step / 2) if kind == "log" else start[name] + step * (high - low) / 6
+            moved = start[name] * np.exp(step / 2) if kind in BY_RATIO else start[name] + step * (high - low) / 6
             values[name] = (int if kind == "int" else float)(np.clip(moved, low, high))
         return values
 
@@ -91,20 +97,24 @@ class Space:
         values: Values = {"factors": int(rng.integers(max(0, most - 3), most + 1))}
         for name, (kind, _, _) in self.rows.items():
             low, high = LIKELY[name]
-            drawn = np.exp(rng.uniform(np.log(low), np.log(high))) if kind == "log" else rng.uniform(low, high)
+            drawn = np.exp(rng.uniform(np.log(low), np.log(high))) if kind in BY_RATIO else rng.uniform(low, high)
             values[name] = (int if kind == "int" else float)(drawn)
         return values
 
     def params(self, base: ALSParams, values: Values) -> ALSParams:
         """Return the base with the values of a point."""
-        return replace(base, **{**values, "factors": self.factors[values["factors"]]})
+        own = {**values, "factors": self.factors[values["factors"]]}
+        for name, (kind, _, _) in self.rows.items():
+            if kind == "times alpha":
+                own[name] = values[name] * values["alpha"]
+        return replace(base, **own)
 
     def distributions(self, optuna: Any) -> dict[str, Any]:
         """Return the space as Optuna has it; factors by their place, since neighbours are alike."""
         ints, floats = optuna.distributions.IntDistribution, optuna.distributions.FloatDistribution
         own = {"factors": ints(0, len(self.factors) - 1)}
         for name, (kind, low, high) in self.rows.items():
-            own[name] = ints(int(low), int(high)) if kind == "int" else floats(low, high, log=kind == "log")
+            own[name] = ints(int(low), int(high)) if kind == "int" else floats(low, high, log=kind in BY_RATIO)
         return own
 
     def described(self) -> dict[str, Any]:
