@@ -31,6 +31,8 @@ WARM_UP = 10
 # a trial is judged by so many held-out interactions, where up to so many disjoint fifths give them: with fewer, the
 # best of a hundred trials is the luckiest
 ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
+# the share of the time that one trial may take, after the first
+LONGEST = 0.2
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def tune(
     metric
         One that `mfrec.evaluation.measure` returns, with its k.
     minutes, trials
-        When to stop, whichever comes first; with ``trials`` alone decisive, the result is reproducible.
+        When to stop, whichever comes first. A trial that would take more than a fifth of the time is left out. With
+        ``trials`` alone decisive, the result is reproducible.
     base
         Values of everything that is not searched, and the first trial: exactly as given, also where the search
         itself does not go (25 factors, an alpha of 100), so the best is never worse. With ``plain`` its exponents
@@ -155,8 +158,8 @@ def folds_of(
     return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), int(parts)))
 
 
-class _TimeIsOverError(Exception):
-    """Ends the fit of a trial that cannot be finished in time."""
+class _TooLongError(Exception):
+    """Ends the fit of a trial that would take too much of the time, or cannot be finished in it."""
 
 
 class _Search:
@@ -203,29 +206,35 @@ class _Search:
 
     def run(self, done: list[Trial], end: float) -> Iterator[Trial]:
         """Make trials until the time is over; only the first is brought to its end whatever it takes."""
-        try:
-            if not done:
-                trial = self._try(self.base, 0, float("inf"))
-                self._tell(trial)
-                yield trial
-            while True:
-                self.study.sampler = self._sampler(len(done))
-                asked = self.study.ask(self.shapes)
-                trial = self._try(self.space.params(self.base, asked.params), len(done), end)
-                # a trial that was given up tells the sampler how far it came
-                self.study.tell(asked, trial.score)
-                yield trial
-        except _TimeIsOverError:
-            return
+        limit, abandoned = (end - time.monotonic()) * LONGEST, 0
+        if not done:
+            trial = self._try(self.base, 0)
+            self._tell(trial)
+            yield trial
+        while time.monotonic() < end:
+            self.study.sampler = self._sampler(len(done) + abandoned)
+            asked = self.study.ask(self.shapes)
+            try:
+                trial = self._try(self.space.params(self.base, asked.params), len(done), end, limit)
+            except _TooLongError:
+                # how long a fit takes is no property of the search, so the log knows nothing of it
+                abandoned += 1
+                self.study.tell(asked, 0.0)
+                continue
+            # a trial that was given up tells the sampler how far it came
+            self.study.tell(asked, trial.score)
+            yield trial
 
-    def _try(self, params: ALSParams, count: int, end: float) -> Trial:
-        started = time.perf_counter()
+    def _try(self, params: ALSParams, count: int, end: float = np.inf, limit: float = np.inf) -> Trial:
+        started, made = time.perf_counter(), 0
         early: float | None = None
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
-            nonlocal early
-            if time.monotonic() > end:
-                raise _TimeIsOverError
+            nonlocal early, made
+            made += 1
+            whole = (time.perf_counter() - started) / made * params.iterations * len(self.folds)
+            if whole > limit or time.monotonic() > end:
+                raise _TooLongError
             if early is not None or iteration + 1 != RUNG or params.iterations <= RUNG:
                 return
             served = factors()
