@@ -77,14 +77,20 @@ def try_tower(inner: Split, settings: Settings, snapshots: tuple[int, ...]) -> l
         chosen = asdict(settings) | {"epochs": tower.epoch}
         for serve, view in VIEWS.items():
             metrics = judge(inner, view(inner, tower), ("user2item",))
-            trials.append(_trial(chosen, metrics, tower.fit_seconds) | {"serve": serve})
+            told = {"serve": serve, "tensorflow": tower.timings["tensorflow"]}
+            trials.append(_trial(chosen, metrics, tower.fit_seconds) | told)
     return trials
+
+
+def timeless(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials of two-towers that do not see the time."""
+    return [trial for trial in trials if not trial["settings"]["timestamp"]]
 
 
 def finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
     """Return the best trials of all, and the best of those that do not see the time; each settings once."""
     found: dict[Settings, Trial] = {}
-    for some in (trials, [trial for trial in trials if not trial["settings"]["timestamp"]]):
+    for some in (trials, timeless(trials)):
         ranked = sorted(some, key=lambda trial: -float(trial["value"]))
         best_of: dict[Settings, Trial] = {}
         for trial in ranked:

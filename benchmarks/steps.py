@@ -83,7 +83,7 @@ class Steps:
     def timeless_tower(self, protocol: str) -> Settings | None:
         """Return the settings of the best two-tower that does not see the time, unless that is the best of all."""
         trials = self._finals(protocol)
-        timeless = [trial for trial in trials if not trial["settings"]["timestamp"]]
+        timeless = search.timeless(trials)
         if not timeless or search.best(trials) in timeless:
             return None
         return Settings.of(search.best(timeless)["settings"])
@@ -94,10 +94,12 @@ class Steps:
         candidates = islice(search.tower_candidates(inner.seed), self.plan.tower_trials)
         for number, settings in enumerate(candidates):
             trials += self._tower_trial(inner, f"{number:02d}", settings, self.plan.snapshots)
-        best = search.best(trials)["settings"]
-        if self.plan.longer and best["epochs"] == max(self.plan.snapshots):
-            # the best is at the edge of what was tried
-            trials += self._tower_trial(inner, "longer", Settings.of(best).but(epochs=ARTICLE.epochs), self.plan.longer)
+        for name, some in (("longer", trials), ("longer-timeless", search.timeless(trials))):
+            best = search.best(some)["settings"] if some else {"epochs": 0}
+            # where the best is at the edge of what was tried
+            if self.plan.longer and best["epochs"] == max(self.plan.snapshots):
+                settings = Settings.of(best).but(epochs=ARTICLE.epochs)
+                trials = trials + self._tower_trial(inner, name, settings, self.plan.longer)
         return trials
 
     def _tower_trial(self, inner: Split, name: str, settings: Settings, snapshots: tuple[int, ...]) -> list[Json]:

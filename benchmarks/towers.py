@@ -46,7 +46,11 @@ def missing() -> str | None:
         return f"{PYTHON.parent.parent.name} is not there: run `make .venv-tfrs/.installed`, which needs the network"
     probe = "import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow_recommenders"
     done = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else f"tensorflow_recommenders: {done.stderr.strip().splitlines()[-1]}"
+    return (
+        None
+        if done.returncode == 0
+        else f"tensorflow_recommenders: {(done.stderr.strip().splitlines() or ['no output'])[-1]}"
+    )
 
 
 def start(*arguments: str) -> None:

@@ -44,6 +44,22 @@ class SplitFile:
         """Read what `write` wrote; nothing is unpickled."""
         return cls(**_read(path, cls))
 
+    @property
+    def by_time(self) -> bool:
+        """Whether all training events come before all test events, so that the test events' times are the future."""
+        return bool(self.train_time.max() <= self.test_time.min())
+
+    def clock(self) -> Numbers:
+        """Return the times that buckets and normalisation are fitted on.
+
+        Like the article, those of all events; but not the future's, which nobody knows while training.
+        """
+        return self.train_time if self.by_time else np.concatenate([self.train_time, self.test_time])
+
+    def query_times(self, times: Numbers) -> Numbers:
+        """Return when a query is asked, as far as the clock goes: a later time has no embedding that was trained."""
+        return np.minimum(times, self.train_time.max()) if self.by_time else times
+
     def last_times(self) -> Numbers:
         """Return the time of each user's last training event; the last of all for users without one."""
         last = np.full(len(self.users), self.train_time.max(), np.int64)

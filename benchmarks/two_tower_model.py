@@ -12,7 +12,6 @@ from benchmarks.two_tower_data import Numbers, SplitFile, Vectors
 from benchmarks.two_tower_settings import Settings
 
 MAX_TOKENS = 10_000
-SHUFFLE = 100_000
 PREDICT = 4_096
 
 
@@ -48,8 +47,7 @@ def query_tower(split: SplitFile, settings: Settings) -> Tower:
     """Build the query side: the user, and the time as a bucket and as a normalised value."""
     parts = {"user": _lookup(split.users, settings.embedding)}
     if settings.timestamp:
-        # like the article, the range of times is taken from all ratings
-        times = np.concatenate([split.train_time, split.test_time])
+        times = split.clock()
         edges = np.linspace(times.min(), times.max(), num=settings.time_buckets)
         normalise = tf.keras.layers.Normalization(axis=None)
         normalise.adapt(times)
@@ -117,11 +115,11 @@ class TwoTower(tfrs.models.Model):
         """Return the shuffled training events."""
         split = self.split
         events = _events(split, split.train_user, split.train_item, split.train_time)
-        return events.shuffle(SHUFFLE).batch(self.settings.batch)
+        return events.shuffle(len(split.train_user)).batch(self.settings.batch)
 
     def queries(self, users: Numbers, times: Numbers) -> Vectors:
         """Return the vectors of users at given times, float32 of shape ``(n, size)``."""
-        features = {"user": self.split.users[users], "time": times}
+        features = {"user": self.split.users[users], "time": self.split.query_times(times)}
         return _predict(self.query, features)
 
     def candidates(self) -> Vectors:
@@ -135,7 +133,7 @@ class TwoTower(tfrs.models.Model):
         # by id, because by score a title would compete with its own copy, which rounding can put first
         titles = tf.data.Dataset.from_tensor_slices((np.arange(len(vectors)), vectors)).batch(128)
         self.task.factorized_metrics = [tfrs.metrics.FactorizedTopK(titles, ks=ks)]
-        events = _events(split, split.test_user, split.test_item, split.test_time)
+        events = _events(split, split.test_user, split.test_item, split.query_times(split.test_time))
         found = self.evaluate(events.batch(PREDICT), return_dict=True, verbose=0)
         return {f"hit@{k}": float(found[f"factorized_top_k/top_{k}_categorical_accuracy"]) for k in ks}
 

@@ -34,6 +34,8 @@ LIKELY: dict[str, tuple[float, float]] = {
     "item_exponent": (0.0, 0.5),
     "item_scale": (-0.05, 0.2),
 }
+# the share of its directions in which a point near another differs from it
+MOVED = 0.5
 # what is drawn by its logarithm
 BY_RATIO = ("log", "times alpha")
 # a search starts with at least so many factors, and with more where there are interactions to learn them from
@@ -63,16 +65,16 @@ class Space:
         """Return the space for some training data; more factors than half its shorter side are not tried."""
         rows = {name: row for name, row in SPACE.items() if not (plain and name in EXTENSIONS)}
         most = max(FACTORS[0], min(train.shape) // 2)
-        likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 4)
+        likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 3)
         factors = tuple(f for f in FACTORS if f <= most)
         return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]))
 
     def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Values]:
         """Yield where a search starts: the base, then in turn points around it and points that are likely."""
-        rng = np.random.default_rng(seed)
         yield self.nearest(base)
         for number in range(1, count):
-            yield self._around(self.nearest(base), rng) if number % 2 else self._likely(rng)
+            rng = np.random.default_rng((seed, number))
+            yield self.around(base, rng) if number % 2 else self._likely(rng)
 
     def nearest(self, params: ALSParams) -> Values:
         """Return the nearest point of the space."""
@@ -83,18 +85,22 @@ class Space:
             own[name] = min(max(value / params.alpha if kind == "times alpha" else value, low), high)
         return {**own, "factors": place}
 
-    def _around(self, start: Values, rng: np.random.Generator) -> Values:
-        place = int(np.clip(start["factors"] + rng.integers(-1, 3), 0, len(self.factors) - 1))
-        values: Values = {"factors": place}
-        for name, (kind, low, high) in self.rows.items():
-            step = rng.standard_normal()
-            moved = start[name] * np.exp(step / 2) if kind in BY_RATIO else start[name] + step * (high - low) / 6
-            values[name] = (int if kind == "int" else float)(np.clip(moved, low, high))
+    def around(self, params: ALSParams, rng: np.random.Generator) -> Values:
+        """Return a point near the given one, moved in about half of its directions."""
+        values = self.nearest(params)
+        moved = rng.random(len(self.rows) + 1) < MOVED
+        if moved[-1] or not moved.any():
+            step = int(rng.choice([-1, 1, 2]))
+            values["factors"] = int(np.clip(values["factors"] + step, 0, len(self.factors) - 1))
+        for (name, (kind, low, high)), move in zip(self.rows.items(), moved, strict=False):
+            step, start = rng.standard_normal() * move, values[name]
+            value = start * np.exp(step / 2) if kind in BY_RATIO else start + step * (high - low) / 6
+            values[name] = (int if kind == "int" else float)(np.clip(value, low, high))
         return values
 
     def _likely(self, rng: np.random.Generator) -> Values:
         most = self.factors.index(self.likely)
-        values: Values = {"factors": int(rng.integers(max(0, most - 3), most + 1))}
+        values: Values = {"factors": int(rng.integers(max(0, most - 4), most + 1))}
         for name, (kind, _, _) in self.rows.items():
             low, high = LIKELY[name]
             drawn = np.exp(rng.uniform(np.log(low), np.log(high))) if kind in BY_RATIO else rng.uniform(low, high)

@@ -33,6 +33,7 @@ WARM_UP = 10
 ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
 # the share of the time that one trial may take, after the first
 LONGEST = 0.2
+NEAR = True
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class _Search:
             self._tell(trial)
             yield trial
         while time.monotonic() < end:
-            self.study.sampler = self._sampler(len(done) + abandoned)
+            self._prepare(done, len(done) + abandoned)
             asked = self.study.ask(self.shapes)
             try:
                 trial = self._try(self.space.params(self.base, asked.params), len(done), end, limit)
@@ -224,6 +225,15 @@ class _Search:
             # a trial that was given up tells the sampler how far it came
             self.study.tell(asked, trial.score)
             yield trial
+
+    def _prepare(self, done: list[Trial], number: int) -> None:
+        """Set what the next trial is: after the starts, in turn one near the best so far and one that TPE draws."""
+        self.study.sampler = self._sampler(number)
+        finished = [trial for trial in done if not trial.stopped]
+        if NEAR and number >= WARM_UP and number % 2 and finished:
+            best = max(finished, key=lambda trial: trial.score)
+            rng = np.random.default_rng((self.seed, number))
+            self.study.enqueue_trial(self.space.around(best.params, rng))
 
     def _try(self, params: ALSParams, count: int, end: float = np.inf, limit: float = np.inf) -> Trial:
         started, made = time.perf_counter(), 0

@@ -138,6 +138,17 @@ def test_the_files_between_the_sides_come_back_as_they_went(
     assert last[0] == protocols.times(split.train)[first_user].max()
 
 
+def test_a_two_tower_is_not_told_when_the_future_is(split: protocols.Split) -> None:
+    """By time, its clock ends where the training part does; on a random split it spans all events, as in the article."""
+    later = protocols.split("sample", mfrec.sample(300, 150, 2_000).interactions, "time", 1).as_file()
+    assert np.array_equal(later.clock(), later.train_time)
+    assert set(later.query_times(later.test_time).tolist()) == {later.train_time.max()}
+    assert np.array_equal(later.query_times(later.train_time), later.train_time)
+    given = split.as_file()
+    assert len(given.clock()) == len(given.train_time) + len(given.test_time)
+    assert np.array_equal(given.query_times(given.test_time), given.test_time)
+
+
 def test_settings_survive_json() -> None:
     changed = ARTICLE.but(layers=(128, 64), timestamp=False, rate=0.003)
     assert Settings.parse(changed.text()) == changed
