@@ -230,7 +230,7 @@ class _Search:
         """Set what the next trial is: after the starts, in turn one near the best so far and one that TPE draws."""
         self.study.sampler = self._sampler(number)
         finished = [trial for trial in done if not trial.stopped]
-        if NEAR and number >= WARM_UP and number % 2 and finished:
+        if number >= WARM_UP and number % 2 and finished:
             best = max(finished, key=lambda trial: trial.score)
             rng = np.random.default_rng((self.seed, number))
             self.study.enqueue_trial(self.space.around(best.params, rng))
