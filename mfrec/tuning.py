@@ -48,11 +48,14 @@ class Tuned:
         Every trial, in the order they were made.
     interrupted
         Whether Ctrl-C ended the search.
+    left_out
+        How many fits were not made, since each would have taken more than a fifth of the time, or the time was over.
     """
 
     metric: str
     trials: tuple[Trial, ...]
     interrupted: bool = False
+    left_out: int = 0
 
     @property
     def finished(self) -> list[Trial]:
@@ -140,7 +143,7 @@ def tune(
             trial_log.append(trial)
     except KeyboardInterrupt:
         interrupted = True
-    return Tuned(metric, tuple(done), interrupted)
+    return Tuned(metric, tuple(done), interrupted, len(search.left_out))
 
 
 def folds_of(
@@ -172,21 +175,13 @@ class _Search:
         self.space = Space.of(folds[0][0], plain)
         self.optuna = _optuna()
         self.seed, self.plain = seed, plain
-        self.study = self.optuna.create_study(direction="maximize", sampler=self._sampler(0))
+        self.study = self.optuna.create_study(direction="maximize")
         self.shapes = self.space.distributions(self.optuna)
+        starts = list(self.space.starts(self.base, WARM_UP, seed))[1:]
+        # the first is the base itself, which need not be a point of the space
+        self.starts = [self.base, *(self.space.params(self.base, values) for values in starts)]
         self.rungs: list[float] = []
-
-    def _sampler(self, number: int) -> Any:
-        """Return a sampler for one trial: what it draws follows from the seed and the trials before it.
-
-        So a search that is resumed goes on just as it would have gone on, and repeats nothing.
-        """
-        with warnings.catch_warnings():
-            # multivariate sampling is called experimental, and has been since 2020
-            warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
-            return self.optuna.samplers.TPESampler(
-                seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
-            )
+        self.left_out: list[ALSParams] = []
 
     def described(self) -> dict[str, Any]:
         """Return all that decides which trials are made and what they score; the number of threads does not."""
@@ -200,60 +195,71 @@ class _Search:
             self._tell(trial)
             if trial.early is not None:
                 self.rungs.append(trial.early)
-        # the first is the base itself, which need not be a point of the space
-        for values in list(self.space.starts(self.base, WARM_UP, self.seed))[max(1, len(done)) :]:
-            self.study.enqueue_trial(values)
         return done
 
     def run(self, done: list[Trial], end: float) -> Iterator[Trial]:
         """Make trials until the time is over; only the first is brought to its end whatever it takes."""
-        limit, abandoned = (end - time.monotonic()) * LONGEST, 0
-        if not done:
-            trial = self._try(self.base, 0)
-            self._tell(trial)
-            yield trial
-        while time.monotonic() < end:
-            self._prepare(done, len(done) + abandoned)
-            asked = self.study.ask(self.shapes)
+        limit = (end - time.monotonic()) * LONGEST
+        while time.monotonic() < end or not done:
+            params = self._next(done)
             try:
-                trial = self._try(self.space.params(self.base, asked.params), len(done), end, limit)
+                trial = self._try(params, len(done), *((end, limit) if done else (np.inf, np.inf)))
             except _TooLongError:
                 # how long a fit takes is no property of the search, so the log knows nothing of it
-                abandoned += 1
-                self.study.tell(asked, 0.0)
+                self.left_out.append(params)
+                self._tell(Trial(params, 0.0, 0.0, stopped=True))
                 continue
             # a trial that was given up tells the sampler how far it came
-            self.study.tell(asked, trial.score)
+            self._tell(trial)
             yield trial
 
-    def _prepare(self, done: list[Trial], number: int) -> None:
-        """Set what the next trial is: after the starts, in turn one near the best so far and one that TPE draws."""
-        self.study.sampler = self._sampler(number)
-        finished = [trial for trial in done if not trial.stopped]
-        if number >= WARM_UP and number % 2 and finished:
-            best = max(finished, key=lambda trial: trial.score)
-            rng = np.random.default_rng((self.seed, number))
-            self.study.enqueue_trial(self.space.around(best.params, rng))
+    def _next(self, done: list[Trial]) -> ALSParams:
+        """Return what to try next: the starts, then in turn a point near the best so far and one that TPE draws.
 
-    def _try(self, params: ALSParams, count: int, end: float = np.inf, limit: float = np.inf) -> Trial:
-        started, made = time.perf_counter(), 0
+        It follows from the seed and the trials before, so that a search that is resumed goes on just as it would have
+        gone on, and repeats nothing.
+        """
+        seen = {trial.params for trial in done}.union(self.left_out)
+        for params in self.starts:
+            if params not in seen:
+                return params
+        number = len(seen)
+        while (params := self._drawn(done, number)) in seen:
+            number += 1
+        return params
+
+    def _drawn(self, done: list[Trial], number: int) -> ALSParams:
+        finished = [trial for trial in done if not trial.stopped]
+        if number % 2 and finished:
+            best = max(finished, key=lambda trial: trial.score)
+            values = self.space.around(best.params, np.random.default_rng((self.seed, number)))
+        else:
+            with warnings.catch_warnings():
+                # multivariate sampling is called experimental, and has been since 2020
+                warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
+                self.study.sampler = self.optuna.samplers.TPESampler(
+                    seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
+                )
+            asked = self.study.ask(self.shapes)
+            values = asked.params
+            # a trial is told as it is read from a log; this one only served to draw
+            self.study.tell(asked, state=self.optuna.trial.TrialState.FAIL)
+        return self.space.params(self.base, values)
+
+    def _try(self, params: ALSParams, count: int, end: float, limit: float) -> Trial:
+        started, laps = time.perf_counter(), _Laps()
         early: float | None = None
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
-            nonlocal early, made
-            made += 1
-            whole = (time.perf_counter() - started) / made * params.iterations * len(self.folds)
-            if whole > limit or time.monotonic() > end:
+            nonlocal early
+            laps.end(iteration)
+            if laps.least * params.iterations * len(self.folds) > limit or time.monotonic() > end:
                 raise _TooLongError
-            if early is not None or iteration + 1 != RUNG or params.iterations <= RUNG:
-                return
-            served = factors()
-            # what is not finite has no rank
-            served.check_finite()
-            early = self._score(served, self.folds[0])
-            self.rungs.append(early)
-            if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
-                raise StopFit
+            if early is None and iteration + 1 == RUNG < params.iterations:
+                early = self._early(factors())
+                if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
+                    raise StopFit
+            laps.start()
 
         try:
             scores = [self._score(fit_als(fold[0], params, callback=look), fold) for fold in self.folds]
@@ -265,6 +271,13 @@ class _Search:
             score, stopped = 0.0, True
         return Trial(params, score, time.perf_counter() - started, stopped, early)
 
+    def _early(self, factors: Factors) -> float:
+        # what is not finite has no rank
+        factors.check_finite()
+        score = self._score(factors, self.folds[0])
+        self.rungs.append(score)
+        return score
+
     def _score(self, factors: Factors, fold: Parts) -> float:
         return float(measure(factors, *fold, k=self.k)[self.metric])
 
@@ -272,6 +285,26 @@ class _Search:
         values = self.space.nearest(trial.params)
         made = self.optuna.trial.create_trial(params=values, distributions=self.shapes, value=trial.score)
         self.study.add_trial(made)
+
+
+class _Laps:
+    """How long the iterations of a trial take, without the first of a fit and what happens between them."""
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+        self.laps: list[float] = []
+
+    def start(self) -> None:
+        self.began = time.perf_counter()
+
+    def end(self, iteration: int) -> None:
+        if iteration and self.began is not None:
+            self.laps.append(time.perf_counter() - self.began)
+
+    @property
+    def least(self) -> float:
+        """The shortest, since anything else may happen on a machine; 0 before any."""
+        return min(self.laps, default=0.0)
 
 
 def _within(

@@ -139,7 +139,7 @@ def test_the_files_between_the_sides_come_back_as_they_went(
 
 
 def test_a_two_tower_is_not_told_when_the_future_is(split: protocols.Split) -> None:
-    """By time, its clock ends where the training part does; on a random split it spans all events, like the article's."""
+    """By time, its clock ends where the training part does; on a random split it spans all events."""
     later = protocols.split("sample", mfrec.sample(300, 150, 2_000).interactions, "time", 1).as_file()
     assert np.array_equal(later.clock(), later.train_time)
     assert set(later.query_times(later.test_time).tolist()) == {later.train_time.max()}

@@ -94,22 +94,23 @@ def test_a_trial_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch
         calls.append(0)
         # the first trial is finished whatever it takes, or there would be nothing to choose
         while len(calls) > 1 and calls[-1] < 5_000:
+            callback(calls[-1], lambda: factors)
             calls[-1] += 1
             time.sleep(pause)
-            callback(0, lambda: factors)
         return factors
 
     monkeypatch.setattr(tuning, "fit_als", slow)
     found = search(5, minutes=1 / 60)
     assert len(found.trials) == 1
     assert len(calls) > 1
-    assert (max(calls[1:]) > 1) is begins
+    assert found.left_out == len(calls) - 1
+    assert (max(calls[1:]) > 2) is begins
 
 
 def test_more_interactions_start_with_more_factors() -> None:
     few, many = (sample(2_000, 1_600, count).interactions for count in (9_000, 700_000))
     spaces = [Space.of(interactions, plain=False) for interactions in (few, many)]
-    assert [space.likely for space in spaces] == [32, 192]
+    assert [space.likely for space in spaces] == [32, 256]
     for space in spaces:
         starts = list(space.starts(ALSParams(), 10, seed=1))
         assert starts == list(space.starts(ALSParams(), 10, seed=1))
@@ -120,13 +121,30 @@ def test_more_interactions_start_with_more_factors() -> None:
                 assert low <= values[name] <= high
 
 
-def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("made", "seed"), [(6, 42), (12, 1), (13, 2), (17, 3)])
+def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path, made: int, seed: int) -> None:
     log = tmp_path / "trials.jsonl"
-    search(6, resume=log)
-    assert len(log.read_text().splitlines()) == 1 + 6
-    resumed = search(9, resume=log)
-    assert drawn(resumed) == drawn(search(15))
-    assert len(log.read_text().splitlines()) == 1 + 15
+    search(made, resume=log, seed=seed)
+    assert len(log.read_text().splitlines()) == 1 + made
+    resumed = search(24 - made, resume=log, seed=seed)
+    assert drawn(resumed) == drawn(search(24, seed=seed))
+    assert len(log.read_text().splitlines()) == 1 + 24
+
+
+def test_nothing_is_tried_twice_where_fits_were_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fits = fit_als, [0]
+
+    def sometimes(train: Interactions, params: ALSParams, *, callback: Any) -> Factors:
+        fits[0] += 1
+        if fits[0] in (3, 5, 14, 15):
+            raise tuning._TooLongError
+        return real(train, params, callback=callback)
+
+    monkeypatch.setattr(tuning, "fit_als", sometimes)
+    log = tmp_path / "trials.jsonl"
+    assert search(7, resume=log).left_out == 2
+    found = search(12, resume=log)
+    assert len({trial.params for trial in found.trials}) == len(found.trials) == 19
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,8 @@ def _show(found: Tuned, as_json: bool) -> None:
     ranked = sorted(found.finished, key=lambda t: -t.score)
     click.echo(table([_row(place, t, found.metric) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
-    click.echo(f"{made}; {stopped} were given up early or diverged")
+    left_out = f"; {found.left_out} were left out, as too long for the time" if found.left_out else ""
+    click.echo(f"{made}; {stopped} were given up early or diverged{left_out}")
 
 
 def _row(place: int, trial: Trial, metric: str) -> dict[str, str]:
