@@ -79,7 +79,10 @@ class ALSParams:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        """Check types and ranges."""
+        """Check types and ranges; numpy's numbers become Python's, which every file can hold."""
+        for name, value in vars(self).items():
+            if isinstance(value, np.integer | np.floating):
+                object.__setattr__(self, name, value.item())
         for name, low in (("factors", 1), ("iterations", 1), ("seed", 0), ("threads", 0)):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value < 2**31:
@@ -134,8 +137,7 @@ def fit_als(
         When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
     """
     params = params or ALSParams()
-    confidences, solver = weigh(interactions, params)
-    degree = interactions.degree
+    confidences, solver, degree = weigh(interactions, params)
     for side in SIDES:
         empty = int((degree[side] == 0).sum())
         if empty:

@@ -1,7 +1,7 @@
 """The model folder: `save`, `load` and `verify`. The README specifies the format."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec import manifest, map2d
+from mfrec import manifest, map2d, soundness
 from mfrec.atomic import recover, replacing_folder
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side, Similarity
 from mfrec.errors import ArtifactError, MfrecError
@@ -23,28 +23,13 @@ from mfrec.links import Links
 from mfrec.packed import PackedStrings
 from mfrec.recommender import Recommender
 from mfrec.solver import Solver
+from mfrec.soundness import Arrays, of_side
 
 log = logging.getLogger("mfrec")
-
-Arrays = dict[str, NDArray[Any]]
 
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
 _TRIES = 10
-_LAYOUT: dict[str, tuple[tuple[str, ...], int]] = {
-    "factors": (("float32",), 2),
-    "gram": (("float32",), 2),
-    "norms": (("float32",), 1),
-    "degree": (("int64",), 1),
-    "map": (("float32",), 2),
-    "ids": (("int64",), 1),
-    "ids_utf8": (("uint8",), 1),
-    "ids_offsets": (("int64",), 1),
-    "labels_utf8": (("uint8",), 1),
-    "labels_offsets": (("int64",), 1),
-    "links_starts": (("int64",), 1),
-    "links_numbers": (("int32", "int64"), 1),
-}
 _SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
 
 
@@ -57,9 +42,7 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
         When the path is something other than a model folder, or cannot be written (a full disk, no
         permission); whatever was there before is still there.
     """
-    final = _real(path)
-    if not _replaceable(final):
-        raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
+    final = check_target(path)
     try:
         with replacing_folder(final) as folder:
             for name, array in _model_arrays(model).items():
@@ -68,6 +51,14 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
             manifest.write(folder, {**_describe(model), "indexes": indexes})
     except OSError as error:
         raise ArtifactError(f"cannot save to {final}: {error.strerror or error}; nothing there was changed") from error
+
+
+def check_target(path: str | PathLike[str]) -> Path:
+    """Return where `save` would write; ArtifactError where something else is, before hours of work end there."""
+    final = _real(path)
+    if not _replaceable(final):
+        raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
+    return final
 
 
 def load(path: str | PathLike[str]) -> Recommender:
@@ -120,9 +111,9 @@ def verify(path: str | PathLike[str]) -> dict[str, Any]:
     try:
         model.factors.check_finite()
         for side in SIDES:
-            _check_links(model, side)
-            _check_ids(model.ids[side])
-            _check_places(model.factors.given_map, side)
+            soundness.check_links(model, side)
+            soundness.check_ids(model.ids[side])
+            soundness.check_places(model.factors.given_map, side)
         for (side, similarity), index in model.indexes.items():
             found = index.search(model.factors[side][0], min(10, len(model.ids[side])))
             if len(found.numbers) != min(10, len(model.ids[side])):
@@ -199,7 +190,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             for name, known in present.items()
             if name.endswith(".npy")
         }
-        _check_arrays(arrays)
+        soundness.check_arrays(arrays)
         factors = Factors(
             arrays["user.factors"],
             arrays["item.factors"],
@@ -208,7 +199,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             Pair(arrays["user.gram"], arrays["item.gram"]),
             _places(arrays),
         )
-        _check_counts(factors, arrays, content["counts"])
+        soundness.check_counts(factors, arrays, content["counts"])
         indexes = {
             (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, present)
             for entry in content["indexes"]
@@ -217,10 +208,10 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             raise ArtifactError(f"{folder / manifest.NAME} lists the indexes {sorted(indexes)}: fit again")
         return Recommender(
             factors=factors,
-            ids=Pair.of(lambda side: IdMap.from_arrays(side, _of(side, arrays))),
+            ids=Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays))),
             links=Pair.of(lambda side: Links(arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"])),
             indexes=indexes,
-            labels=Pair.of(lambda side: _labels(_of(side, arrays))),
+            labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
             info=content["info"],
         )
     except ArtifactError:
@@ -274,10 +265,6 @@ def _map(path: Path) -> NDArray[Any]:
     return array
 
 
-def _of(side: Side, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(f"{side}."): array for name, array in arrays.items() if name.startswith(f"{side}.")}
-
-
 def _places(arrays: Arrays) -> Pair[map2d.Points] | None:
     # folders from before the map was kept have none
     return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
@@ -287,56 +274,6 @@ def _labels(arrays: Arrays) -> PackedStrings | None:
     if "labels_utf8" not in arrays:
         return None
     return PackedStrings(arrays["labels_utf8"], arrays["labels_offsets"])
-
-
-def _check_arrays(arrays: Arrays) -> None:
-    for side in SIDES:
-        for name, array in _of(side, arrays).items():
-            kinds, dimensions = _LAYOUT[name]
-            if array.dtype.name not in kinds or array.ndim != dimensions or not array.flags.c_contiguous:
-                raise ArtifactError(f"{side}.{name}.npy holds {array.dtype} of shape {array.shape}, not {kinds[0]}")
-
-
-def _check_counts(factors: Factors, arrays: Arrays, counts: Mapping[str, int]) -> None:
-    for side in SIDES:
-        expected = (counts[f"{side}s"], counts["factors"])
-        if factors[side].shape != expected:
-            raise ArtifactError(f"{side}.factors.npy has shape {factors[side].shape}, the manifest says {expected}")
-        starts, numbers = arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"]
-        if len(starts) != expected[0] + 1 or int(starts[-1]) != len(numbers):
-            raise ArtifactError(f"{side}.links_starts.npy is not for {expected[0]} {side}s")
-        for name in ("norms", "degree"):
-            if len(arrays[f"{side}.{name}"]) != expected[0]:
-                raise ArtifactError(f"{side}.{name}.npy is not for {expected[0]} {side}s")
-        if f"{side}.map" in arrays and arrays[f"{side}.map"].shape != (expected[0], 2):
-            raise ArtifactError(f"{side}.map.npy is not for {expected[0]} {side}s")
-        n_ids = len(IdMap.from_arrays(side, _of(side, arrays)))
-        if n_ids != expected[0]:
-            raise ArtifactError(f"the folder has {n_ids} {side} ids, the manifest says {expected[0]}")
-
-
-def _check_links(model: Recommender, side: Side) -> None:
-    starts, numbers = model.links[side].starts, model.links[side].numbers
-    others = len(model.links.item if side == "user" else model.links.user)
-    if starts[0] != 0 or starts[-1] != len(numbers) or (np.diff(starts) < 0).any():
-        raise ArtifactError(f"{side}.links_starts.npy is not ascending from 0 to {len(numbers)}")
-    if len(numbers) and (numbers.min() < 0 or numbers.max() >= others):
-        raise ArtifactError(f"{side}.links_numbers.npy points outside 0..{others - 1}")
-
-
-def _check_places(places: Pair[map2d.Points] | None, side: Side) -> None:
-    # NaN is not within, either
-    if places is not None and not (np.abs(places[side]) <= 1).all():
-        raise ArtifactError(f"{side}.map.npy has places outside of -1 to 1")
-
-
-def _check_ids(ids: IdMap) -> None:
-    values: Iterator[Any] = iter(ids)
-    previous = next(values, None)
-    for value in values:
-        if not previous < value:
-            raise ArtifactError(f"{ids.side} ids are not ascending: {previous!r} stands before {value!r}")
-        previous = value
 
 
 def _replaceable(path: Path) -> bool:

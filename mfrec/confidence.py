@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from mfrec.directions import Pair
 from mfrec.errors import DataError, ParameterError
+from mfrec.factors import Degree
 from mfrec.interactions import Interactions
 from mfrec.solver import Solver
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 DAY = 24 * 3600
 
 
-def weigh(interactions: Interactions, params: "ALSParams") -> tuple[csr_matrix, Solver]:
-    """Return the confidences before alpha, float32 CSR, and the constants that folding in needs.
+def weigh(interactions: Interactions, params: "ALSParams") -> tuple[csr_matrix, Solver, Pair[Degree]]:
+    """Return the confidences before alpha, float32 CSR, the constants that folding in needs, and the degrees.
+
+    Degrees count what is learnt from: what stays below a threshold is no interaction.
 
     They have mean 1, but for ``transform="value"`` without exponents and half-life: there a weight is its own
     confidence, in whatever unit it is.
@@ -53,7 +56,7 @@ def weigh(interactions: Interactions, params: "ALSParams") -> tuple[csr_matrix, 
     # a weight that decays below float32 must not become an explicit zero
     values = np.maximum((weights / solver.mean).astype(np.float32), np.finfo(np.float32).tiny)
     parts = values, interactions.matrix.indices, interactions.matrix.indptr
-    return csr_matrix(parts, shape=interactions.shape), solver
+    return csr_matrix(parts, shape=interactions.shape), solver, degree
 
 
 def _mean(weights: NDArray[np.float64], params: "ALSParams") -> float:

@@ -122,19 +122,29 @@ def fit_content(
     Raises
     ------
     DataError
-        When a column is missing, one of numbers holds something else, or the table does not fit the factors or
-        holds nothing to learn from.
+        When a column is missing, one of numbers holds something else, or the table or the weights do not fit the
+        factors or hold nothing to learn from.
     ParameterError
         When no column is named, or one twice.
     """
     if len(table) != len(factors):
         raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
-    counts = np.ones(len(table)) if weights is None else np.asarray(weights, np.float64)
-    counts /= counts.mean()
+    counts = _shares(weights, len(table))
     transformer, matrix = _encoded(table, text, categories, numbers)
     alpha, error_left = _choose(matrix, factors, counts, alphas, seed)
     regression = _fit(alpha, matrix, factors, counts)
     return ContentModel((*text, *categories), tuple(numbers), alpha, error_left, transformer, regression)
+
+
+def _shares(weights: ArrayLike | None, count: int) -> NDArray[np.float64]:
+    """Return the weights with mean 1."""
+    given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        raise DataError(f"{given.size} weights for {count} rows: give one each")
+    if not (np.isfinite(given) & (given >= 0)).all() or not given.any():
+        raise DataError("weights must be finite numbers of at least 0, and not all 0")
+    shares: NDArray[np.float64] = given / given.mean()
+    return shares
 
 
 def check_content(

@@ -33,7 +33,8 @@ def fold_in(
     numbers
         Numbers on the other side, distinct, at least one.
     weights
-        One weight above zero per number, in the unit the model was fitted on; 1 each where not given.
+        One weight above zero per number, in the unit the model was fitted on. What the fit would have left out, below
+        its threshold, is left out here. Where not given, each is 1, or what the threshold asks for.
     decay
         One factor above zero per number, which its confidence is multiplied by, as a half-life does in the fit.
 
@@ -45,14 +46,21 @@ def fold_in(
     Raises
     ------
     DataError
-        For an empty history, or weights or a decay that do not fit it.
+        For an empty history, one that is all below the threshold, or weights or a decay that do not fit it.
     """
     solver, across = factors.solver, other(side)
     if not len(numbers):
         raise DataError("cannot fold in an empty history: give at least one id")
-    found = confidence(factors, side, numbers, weights)
-    if decay is not None:
-        found *= check_weights(numbers, decay, "decay")
+    given = _ones(factors, numbers) if weights is None else check_weights(numbers, weights)
+    fading = np.ones(len(numbers)) if decay is None else check_weights(numbers, decay, "decay")
+    counted = solver.value(given) > 0
+    if not counted.any():
+        raise DataError(
+            f"cannot fold in: no weight reaches the model's threshold of {solver.threshold:g}, the highest is "
+            f"{given.max():g}"
+        )
+    numbers = numbers[counted]
+    found = fading[counted] * confidence(factors, side, numbers, given[counted])
     linked = factors.solved(across, numbers)
     system = factors.gram[across].astype(np.float64)
     system += (linked.T * (found - 1.0)) @ linked
@@ -66,13 +74,18 @@ def fold_in(
 
 
 def confidence(
-    factors: Factors, side: Side, numbers: NDArray[np.int64], weights: ArrayLike | None = None
+    factors: Factors, side: Side, numbers: NDArray[np.int64], weights: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Weigh a history as the fit weighed those of its users; it is as recent as can be, so nothing decays."""
     solver, across = factors.solver, other(side)
-    given = np.ones(len(numbers)) if weights is None else check_weights(numbers, weights)
+    given = _ones(factors, numbers) if weights is None else weights
     values = solver.value(given) * solver.balance(side, [len(numbers)])
     return solver.alpha * values * solver.balance(across, factors.degree[across][numbers]) / solver.mean
+
+
+def _ones(factors: Factors, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the weights of ids that stand for themselves: whoever names an id says that it counts."""
+    return np.full(len(numbers), max(1.0, factors.solver.threshold))
 
 
 def check_weights(numbers: NDArray[np.int64], weights: ArrayLike, name: str = "weights") -> NDArray[np.float64]:

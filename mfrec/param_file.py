@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,13 @@ def leak(path: Path, test: HeldOut) -> str | None:
 
 def check_target(path: Path | None) -> None:
     """Raise ParameterError where a file cannot be written, before hours of work end there."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
         raise ParameterError(f"cannot write {path}: it is a folder, or its folder does not exist")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ParameterError(f"cannot write {path}: you may not write there")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def tune(
         When the log is damaged or of another search, or there is nothing to learn from.
     """
     metric, k = _parsed(metric)
+    seed = int(seed)
     if not minutes > 0 or (trials is not None and trials < 1):
         raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
     folds = folds_of(interactions, validation, parts, seed)

@@ -148,12 +148,22 @@ def test_a_sample_of_the_users_is_asked_where_there_are_many(known: Sample) -> N
         ({"k": (5, 2**31)}, r"k must be below 2\*\*31, got 2147483648"),
         ({"k": ()}, "name at least one cut-off k"),
         ({"side": "film"}, "side must be user or item, got 'film'"),
+        ({"max_queries": 0}, "max_queries must be an integer above 0, got 0"),
+        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
     ],
     ids=str,
 )
 def test_parameters_out_of_range(known: Sample, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=f"^{message}"):
         evaluate_cold(known.interactions, told(known, "item"), key="id", categories=["genre"], **options)
+
+
+def test_nobody_to_ask() -> None:
+    """Whoever has touched a held-out item has touched nothing else, so that no vector is left to ask with."""
+    frame = pd.DataFrame({"user": range(60), "item": [n % 20 for n in range(60)]})
+    table = pd.DataFrame({"id": range(20), "genre": ["drama", "comedy"] * 10})
+    with pytest.raises(DataError, match=r"^nobody can be asked: no user of a held-out item has touched anything else$"):
+        evaluate_cold(Interactions.from_frame(frame), table, key="id", categories=["genre"], params=PARAMS)
 
 
 def test_a_table_that_lacks_somebody(known: Sample) -> None:

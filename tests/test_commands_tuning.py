@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mfrec
-from mfrec import tuning
+from mfrec import als, tuning
 from mfrec.als import fit_als
 from mfrec.cli import main
 from mfrec.evaluation import measure
@@ -249,3 +249,46 @@ def test_a_log_of_another_seed_or_part_is_refused(capsys: pytest.CaptureFixture[
     assert "log.jsonl is the log of another search: its seed is 42, here it is 7; name another file" in err
     _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--hold-out", "0.2", code=2)
     assert "log.jsonl is the log of another search: its training interactions is" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune", "likes.csv", "--resume", "one", "--out", "one"], "--resume and --out both name one"),
+        (["tune", "likes.csv", "--model", "full"], "full exists and is not a model folder of mfrec"),
+        (["tune", "likes.csv", "--parts", "6"], "parts must be an integer from 1 to 5, got 6"),
+        (["fit", "likes.csv", "--out", "full"], "full exists and is not a model folder of mfrec"),
+        (["evaluate", "likes.csv", "-k", "0"], "k must be an integer above 0, got 0"),
+    ],
+)
+def test_what_would_fail_at_the_end_fails_before_anything_is_fitted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    def never(*args: Any, **options: Any) -> Any:
+        raise AssertionError("something was fitted")
+
+    Path("full").mkdir()
+    Path("full/mine.txt").write_text("precious")
+    monkeypatch.setattr(als, "_new_model", never)
+    _, err = run(capsys, *arguments, code=2)
+    assert message in err
+    assert err.count("\n") == 1
+    assert Path("full/mine.txt").read_text() == "precious"
+    assert not Path("params.json").exists()
+
+
+def test_how_many_fits_were_too_long_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, made = fit_als, [0]
+
+    def one_in_two(*args: Any, **options: Any) -> Any:
+        made[0] += 1
+        if made[0] % 2 == 0:
+            raise tuning._TooLongError
+        return real(*args, **options)
+
+    monkeypatch.setattr(tuning, "fit_als", one_in_two)
+    out, _ = run(capsys, "tune", "likes.csv", "--parts", "1", "--trials", "3", "--no-fit", "--quiet")
+    assert "3 trials" in out
+    assert "; 2 were left out, as too long for the time" in out

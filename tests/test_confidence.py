@@ -38,21 +38,21 @@ def rated() -> Interactions:
     ],
 )
 def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None:
-    confidences, _ = weigh(rated, params)
+    confidences, _, _ = weigh(rated, params)
     assert confidences.data.mean() == pytest.approx(1.0, rel=1e-5)
     assert (confidences.data > 0).all()
     assert confidences.dtype == np.float32
 
 
 def test_weights_as_they_are_keep_their_unit(rated: Interactions) -> None:
-    confidences, solver = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
+    confidences, solver, _ = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
     np.testing.assert_array_equal(confidences.data, rated.weights)
     assert solver.mean == 1.0
 
 
 def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
     params = ALSParams(user_exponent=0.7, item_exponent=0.3, transform="log")
-    confidences, _ = weigh(rated, params)
+    confidences, _, _ = weigh(rated, params)
     dense = rated.matrix.toarray().astype(float)
     expected = np.zeros_like(dense)
     for u in range(dense.shape[0]):
@@ -65,7 +65,7 @@ def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
 
 
 def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> None:
-    confidences, solver = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
+    confidences, solver, _ = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
     kept = rated.take(rated.weights >= 4)
     assert confidences.nnz == len(kept)
     # degrees count what is kept
@@ -82,13 +82,13 @@ def test_a_threshold_above_everything(rated: Interactions) -> None:
 def test_after_a_half_life_an_interaction_counts_half() -> None:
     frame = pd.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "time": [0, 10 * DAY, 20 * DAY]})
     params = ALSParams(transform="value", half_life=10.0)
-    confidences, _ = weigh(Interactions.from_frame(frame, time="time"), params)
+    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), params)
     np.testing.assert_allclose(confidences.data / confidences.data[2], [0.25, 0.5, 1.0], rtol=1e-6)
 
 
 def test_what_is_very_old_stays_an_interaction() -> None:
     frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "time": [0, 100_000 * DAY]})
-    confidences, _ = weigh(Interactions.from_frame(frame, time="time"), ALSParams(half_life=1.0))
+    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), ALSParams(half_life=1.0))
     assert confidences.nnz == 2
     assert (confidences.data > 0).all()
 
@@ -152,6 +152,30 @@ def test_folding_in_somebody_known_agrees_with_the_closed_form_and_with_the_fit(
         np.testing.assert_allclose(found, expected, atol=1e-5 * float(np.linalg.norm(expected)))
         errors.append(np.linalg.norm(found - fitted[side][number]) / np.linalg.norm(fitted[side][number]))
     assert max(errors) < 1e-2
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_below_the_threshold_nothing_counts_in_folding_in_either(rated: Interactions, side: Side) -> None:
+    """Whoever is folded in gets what the fit found, scales included, with the low ratings in the history or without."""
+    own = {"transform": "binary", "threshold": 3.0, "item_scale": 0.2, "user_scale": 0.1, "factors": 4}
+    factors = fit_als(rated, ALSParams(**own, iterations=100, regularization=5.0, whitening=0.0))  # type: ignore[arg-type]
+    matrix = rated.matrix if side == "user" else rated.matrix.T.tocsr()
+    compared = 0
+    for number in range(len(factors[side])):
+        row = matrix[number]
+        numbers, kept = row.indices.astype(np.int64), row.data >= 3
+        if not kept.any():
+            with pytest.raises(DataError, match="no weight reaches the model's threshold of 3, the highest is "):
+                fold_in(factors, side, numbers, row.data)
+            continue
+        found = fold_in(factors, side, numbers, row.data)
+        np.testing.assert_allclose(found, fold_in(factors, side, numbers[kept], row.data[kept]), rtol=1e-5)
+        assert np.linalg.norm(found - factors[side][number]) < 1e-2 * np.linalg.norm(factors[side][number])
+        compared += 1
+    assert compared > 20
+    assert factors.degree[side].sum() == (rated.weights >= 3).sum()
+    alone = fold_in(factors, side, np.array([1, 5]))
+    np.testing.assert_array_equal(alone, fold_in(factors, side, np.array([1, 5]), [3.0, 5.0]))
 
 
 def test_scales_multiply_what_the_fit_without_them_found(rated: Interactions) -> None:

@@ -233,3 +233,25 @@ def test_users_of_a_later_layout_and_what_is_no_user(tmp_path: Path) -> None:
     (tmp_path / "users.dat").write_text("1::F\n")
     with pytest.raises(DataError, match=r"users\.dat line 1: not a user"):
         load_users(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(3), "3 weights for 8 rows: give one each"),
+        (np.full(8, np.nan), "weights must be finite numbers of at least 0"),
+        (np.zeros(8), "weights must be finite numbers of at least 0, and not all 0"),
+        (np.full(8, -1.0), "weights must be finite numbers of at least 0"),
+    ],
+)
+def test_weights_that_do_not_fit(weights: "np.ndarray[Any, np.dtype[np.float64]]", message: str) -> None:
+    table = pd.DataFrame({"genre": list("abababab")})
+    with pytest.raises(DataError, match=message):
+        fit_content(np.ones((8, 2), np.float32), table, categories=["genre"], weights=weights)
+
+
+def test_weights_are_left_as_they_were() -> None:
+    weights = np.arange(1.0, 13.0)
+    table = pd.DataFrame({"genre": list("abababababab")})
+    fit_content(np.eye(12, dtype=np.float32), table, categories=["genre"], weights=weights)
+    assert weights.tolist() == list(range(1, 13))

@@ -292,6 +292,7 @@ def test_report_as_text_table_and_json(report: mfrec.evaluation.Report) -> None:
         ({"protocols": []}, "at least one protocol"),
         ({"neighbours": 0}, "neighbours must"),
         ({"max_queries": -1}, "max_queries must"),
+        ({"seed": -1}, "seed must"),
     ],
 )
 def test_wrong_arguments(model: mfrec.Recommender, parts: Parts, arguments: dict[str, object], message: str) -> None:

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("index",),
     ("recommender",),
     ("manifest", "atomic", "map2d"),
+    ("soundness",),
     ("artifact",),
     ("search", "store"),
     ("batch",),

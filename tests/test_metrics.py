@@ -6,7 +6,13 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from sklearn.metrics import label_ranking_average_precision_score, ndcg_score
+from sklearn.metrics import (
+    label_ranking_average_precision_score,
+    ndcg_score,
+    precision_score,
+    recall_score,
+    top_k_accuracy_score,
+)
 
 from mfrec.errors import DataError, ParameterError
 from mfrec.evaluation import metrics
@@ -87,6 +93,29 @@ def test_average_precision_equals_scikit_learn() -> None:
     scores, relevant = random_case(ties=False)
     expected = label_ranking_average_precision_score(relevant, scores)
     assert metrics.average_precision(ranks_of(scores, relevant), 30).mean() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10, 30])
+def test_recall_and_precision_equal_scikit_learn_on_the_first_k(k: int) -> None:
+    scores, relevant = random_case(ties=False)
+    listed = np.argsort(np.argsort(-scores, axis=1), axis=1) < k
+    ranks = ranks_of(scores, relevant)
+    assert metrics.recall(ranks, k).mean() == pytest.approx(recall_score(relevant, listed, average="samples"))
+    assert metrics.precision(ranks, k).mean() == pytest.approx(precision_score(relevant, listed, average="samples"))
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_hits_and_reciprocal_ranks_of_one_target_equal_scikit_learn(k: int) -> None:
+    """With one relevant target, the hit rate is the top-k accuracy and the reciprocal rank the average precision."""
+    scores, _ = random_case(ties=False)
+    target = np.arange(40) % 30
+    relevant = np.arange(30) == target[:, None]
+    ranks = ranks_of(scores, relevant)
+    expected = top_k_accuracy_score(target, scores, k=k, labels=np.arange(30))
+    assert metrics.hit_rate(ranks, k).mean() == pytest.approx(expected)
+    assert metrics.query_hit_rate(ranks, k).mean() == pytest.approx(expected)
+    everywhere = label_ranking_average_precision_score(relevant, scores)
+    assert metrics.reciprocal_rank(ranks, 30).mean() == pytest.approx(everywhere)
 
 
 def test_random_order_hits_k_of_n() -> None:

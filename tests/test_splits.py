@@ -11,6 +11,7 @@ import pytest
 import mfrec
 from mfrec import Interactions, splits
 from mfrec.errors import DataError, ParameterError
+from mfrec.evaluation.given import read_lists
 
 
 def interactions(n_users: int = 30, n_items: int = 40, n: int = 400, seed: int = 0) -> Interactions:
@@ -264,3 +265,10 @@ def test_what_has_no_training_data_is_said_once(caplog: pytest.LogCaptureFixture
     parts = list(splits.k_fold_split(Interactions.from_frame(frame), 5))
     assert all(any("have no training data" in note for note in test.notes) for _, test in parts)
     assert sum("users of the test part" in message for message in caplog.messages) == 1
+
+
+def test_an_item_named_twice_in_a_line_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "train.txt"
+    path.write_text("0 5 5 6\n1 5\n0 6 7\n")
+    found = read_lists(path)
+    assert sorted(zip(found["user"], found["item"], strict=True)) == [(0, 5), (0, 6), (0, 7), (1, 5)]

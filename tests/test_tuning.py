@@ -359,3 +359,11 @@ def test_plain_turns_the_extensions_of_the_base_off_and_nothing_else() -> None:
     found = tune(LIKES, metric="ndcg@5", trials=1, base=base, plain=True)
     off = replace(base, user_exponent=0.0, item_exponent=0.0, user_scale=0.0, item_scale=0.0)
     assert found.trials[0].params == off
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    base = ALSParams(factors=np.int64(8), alpha=np.float32(2.5), threads=np.int8(1))  # type: ignore[arg-type]
+    assert base == ALSParams(factors=8, alpha=2.5, threads=1)
+    write_params(tmp_path / "params.json", base)
+    assert ALSParams(**read_params(tmp_path / "params.json")) == base
+    assert search(2, base=base, resume=tmp_path / "log.jsonl", seed=np.int64(3)).trials[0].params == base

@@ -13,6 +13,7 @@ from mfrec.directions import SIDES, Side
 from mfrec.errors import ParameterError
 from mfrec.evaluation import evaluate as run
 from mfrec.evaluation import evaluate_cold, splits
+from mfrec.evaluation.metrics import cutoff
 from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.param_file import HeldOut, leak
@@ -54,6 +55,9 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
     Where the file does not say so, a warning does.
     """
     params = als_params(options)
+    # what would end the run after the fit ends it here
+    for k in options["ks"]:
+        cutoff(k)
     if cold is not None:
         _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index")
         click.echo(_cold(source, cold, params, as_json, quiet, options))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mfrec.als import ALSParams
+from mfrec.artifact import check_target
 from mfrec.catalogue import Catalogue
 from mfrec.commands.catalogues import catalogue_options, read_catalogues, told
 from mfrec.commands.options import (
@@ -57,13 +58,14 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
     """
     started = time.perf_counter()
     als, index = als_params(options), from_options(IndexParams, options)
+    folder = out or Path("models") / Path(source).name.split(".")[0]
+    check_target(folder)
     interactions = read_source(source, options)
     catalogues = read_catalogues(source, options, interactions, bundled=bundled)
     read = time.perf_counter()
     click.echo(f"{interactions!r} read in {read - started:.1f} s")
     model = _fitted(interactions, als, index, catalogues, quiet)
     fitted = time.perf_counter()
-    folder = out or Path("models") / Path(source).name.split(".")[0]
     model.save(folder)
     click.echo(f"{model!r} fitted and indexed in {fitted - read:.1f} s, saved to {folder}")
     for line in told(model, catalogues):

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mfrec.als import ALSParams
+from mfrec.artifact import check_target as check_model_target
 from mfrec.commands.options import als_params, parameter_options, params_option, read_source, source_options
 from mfrec.commands.output import print_json, table
 from mfrec.errors import ParameterError
@@ -79,8 +80,8 @@ def tune(
     mfrec tune ml-100k --hold-out 0.2
     mfrec evaluate ml-100k --params params.json
     """
-    for path in (out, resume):
-        check_target(path)
+    folder = model or Path("models") / f"{Path(source).name.split('.')[0]}-tuned"
+    _check_targets(out, resume, None if no_fit else folder)
     base = als_params(options)
     interactions = read_source(source, options)
     searched, held_out = _without_test(interactions, hold_out, base.seed, options["params"])
@@ -102,8 +103,17 @@ def tune(
     _show(found, as_json)
     click.echo(f"parameters are in {out}", err=as_json)
     if not no_fit:
-        folder = model or Path("models") / f"{Path(source).name.split('.')[0]}-tuned"
         _fit(interactions, found.best.params, folder, quiet, as_json)
+
+
+def _check_targets(out: Path, resume: Path | None, folder: Path | None) -> None:
+    """Refuse what cannot be written before the search rather than after it."""
+    for path in (out, resume):
+        check_target(path)
+    if resume is not None and resume.absolute() == out.absolute():
+        raise ParameterError(f"--resume and --out both name {out}: a log of trials and parameters are two files")
+    if folder is not None:
+        check_model_target(folder)
 
 
 def _without_test(

@@ -13,10 +13,12 @@ from mfrec.als import ALSParams, fit_als
 from mfrec.catalogue import Catalogue
 from mfrec.content import ContentModel, learn, weights_of
 from mfrec.directions import SIDES, Pair, Side
-from mfrec.errors import ParameterError
+from mfrec.errors import DataError, ParameterError
 from mfrec.evaluation.baselines import constant, dot
 from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoff
 from mfrec.evaluation.ranking import Numbers, Scorer, Task, by_scores
+from mfrec.evaluation.run import above_zero
+from mfrec.evaluation.splits import generator
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
 from mfrec.links import Links
@@ -182,7 +184,7 @@ def evaluate_cold(
     DataError
         When the table lacks an id, as `Catalogue` does, or as `mfrec.content.fit_content` does.
     ParameterError
-        For an unknown side, a fraction or a k out of range.
+        For an unknown side, or a fraction, a k, a seed or a number of queries out of range.
     """
     ks = tuple(sorted({cutoff(each) for each in (k if isinstance(k, Iterable) else (k,))}))
     if side not in SIDES:
@@ -191,9 +193,10 @@ def evaluate_cold(
         raise ParameterError(f"fraction must be above 0 and below 1, got {fraction!r}")
     if not ks:
         raise ParameterError("name at least one cut-off k")
+    most = above_zero("max_queries", max_queries)
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
-    trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
+    trial = _hold_out(interactions, side, fraction, params, most, progress, seed)
     warm = trial.train.degree[side] > 0
     counts = trial.train.degree[side][warm]
     content = learn(trial.factors[side][warm], side, rows[warm], counts, catalogue)
@@ -212,13 +215,15 @@ def _hold_out(
     progress: bool,
     seed: int,
 ) -> _Trial:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     cold = np.zeros(len(interactions.ids[side]), bool)
     cold[rng.permutation(len(cold))[: max(1, round(fraction * len(cold)))]] = True
     held = cold[Pair(interactions.users, interactions.items)[side]]
     train, test = interactions.take(~held), interactions.take(held)
     # a user without any training data has no vector to ask with, unless that is what content gives
     asked = np.flatnonzero((test.degree.user > 0) & ((train.degree.user > 0) | (side == "user")))
+    if not len(asked):
+        raise DataError("nobody can be asked: no user of a held-out item has touched anything else")
     if len(asked) > max_queries:
         asked = np.sort(rng.choice(asked, max_queries, replace=False))
     return _Trial(side, cold, train, test, fit_als(train, params, progress=progress), asked)
@@ -259,7 +264,8 @@ def _figures(
     for ranked, items in groups.items():
         seen, taken = (_links(part.matrix[trial.asked][:, items]) for part in (trial.train, trial.test))
         nothing = Links(np.zeros(len(trial.asked) + 1, np.int64), np.zeros(0, np.int64))
-        task = Task(trial.asked, taken, {"plain": nothing, "unseen": seen}, len(items))
+        masks = {"plain": nothing, "unseen": seen}
+        task = Task(trial.asked, taken, masks, len(items), width=trial.train.shape[1])
         for name, scorer in contenders.items():
             ranks = by_scores(task, _among(scorer, items), ("unseen",), ks)["unseen"].ranks
             for metric in METRICS:

@@ -128,7 +128,8 @@ def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame
 def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFrame:
     """Read lines of a user number and its item numbers, whatever the file is called.
 
-    A line with the user alone adds nothing.
+    A line with the user alone adds nothing, and neither does an item that its user has already: lists say who touched
+    what, and not how often.
 
     Raises
     ------
@@ -147,7 +148,8 @@ def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFra
         first, *rest = [_number(word, path, number) for word in line.split() or ["0"]]
         users += [first] * len(rest)
         items += rest
-    return pd.DataFrame({user: np.array(users, np.int64), item: np.array(items, np.int64)})
+    pairs = pd.DataFrame({user: np.array(users, np.int64), item: np.array(items, np.int64)})
+    return pairs.drop_duplicates(ignore_index=True)
 
 
 def _number(word: str, path: Path, line: int) -> int:

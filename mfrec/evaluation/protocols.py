@@ -1,7 +1,7 @@
 """What each direction is asked and judged by, from one split."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,6 +192,11 @@ def _item2item(held: Held) -> Task:
     return Task(items, relevant, masks, n_items, notes=notes)
 
 
+def _user2user(held: Held) -> Task:
+    """Neighbours are users, who are all scored, but what is judged is the items they vote for."""
+    return replace(_across("user2item")(held), width=len(held.links.user))
+
+
 SEGMENTED = frozenset({"item2user"})
 
 QUESTIONS: Mapping[str, str] = {
@@ -204,8 +209,7 @@ QUESTIONS: Mapping[str, str] = {
 TASKS: Mapping[str, Callable[[Held], Task]] = {
     "user2item": _across("user2item"),
     "item2item": _item2item,
-    # neighbours are users, but what is judged is the items they vote for
-    "user2user": _across("user2item"),
+    "user2user": _user2user,
     "item2user": _across("item2user"),
 }
 

@@ -47,6 +47,8 @@ class Task:
         A name per place for a breakdown of the figures, or nothing.
     notes
         What is not asked.
+    width
+        How many values a scorer needs per query, where they are more than the targets.
     """
 
     queries: Numbers
@@ -55,6 +57,7 @@ class Task:
     n_targets: int
     segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
     notes: tuple[str, ...] = ()
+    width: int = 0
 
     @property
     def event_query(self) -> Numbers:
@@ -108,7 +111,7 @@ def by_lists(task: Task, lister: Lister, protocols: tuple[str, ...], ks: tuple[i
 
 
 def _blocks(task: Task) -> Iterator[Numbers]:
-    size = max(1, BLOCK_CELLS // task.n_targets)
+    size = max(1, BLOCK_CELLS // max(task.n_targets, task.width))
     for start in range(0, len(task.queries), size):
         yield np.arange(start, min(start + size, len(task.queries)))
 

@@ -22,6 +22,7 @@ from mfrec.evaluation.ranking import (
     by_scores,
 )
 from mfrec.evaluation.report import Report, Row
+from mfrec.evaluation.splits import generator
 from mfrec.factors import Factors
 from mfrec.interactions import Interactions
 from mfrec.links import Links
@@ -104,8 +105,9 @@ def evaluate(
         out, with a note.
     """
     names = [direction(d).name for d in _listed(directions)]
-    plan = Plan(_cutoffs(k), _known_protocols(protocols), _above_zero("neighbours", neighbours), seed)
-    most = _above_zero("max_queries", max_queries)
+    plan = Plan(_cutoffs(k), _known_protocols(protocols), above_zero("neighbours", neighbours), seed)
+    most = above_zero("max_queries", max_queries)
+    generator(seed)
     held = hold(model.ids, model.links, test, train, warm=warm, max_queries=most, seed=seed)
     tasks, notes = _tasks(names, held)
     rows = []
@@ -250,7 +252,8 @@ def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted({cutoff(each) for each in given}))
 
 
-def _above_zero(name: str, value: int) -> int:
+def above_zero(name: str, value: int) -> int:
+    """Return a checked number."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ParameterError(f"{name} must be an integer above 0, got {value!r}")
     return int(value)

@@ -54,7 +54,7 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     """
     _check_fraction(test_fraction)
     held_out = np.zeros(len(interactions), bool)
-    order = _generator(seed).permutation(len(interactions))
+    order = generator(seed).permutation(len(interactions))
     held_out[order[: round(len(interactions) * test_fraction)]] = True
     return _parts(interactions, held_out, f"test_fraction={test_fraction:g}")
 
@@ -85,7 +85,7 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     """
     if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
         raise ParameterError(f"folds must be an integer of at least 2, got {folds!r}")
-    order = _generator(seed).permutation(len(interactions))
+    order = generator(seed).permutation(len(interactions))
     borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
     for start, end in pairwise(borders):
         held_out = np.zeros(len(interactions), bool)
@@ -120,7 +120,7 @@ def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42
         raise ParameterError(f"n must be an integer above 0, got {n!r}")
     times = _times(interactions)
     users, degree = interactions.users, interactions.degree.user
-    chance = _generator(seed).permutation(len(interactions))
+    chance = generator(seed).permutation(len(interactions))
     latest_first = np.lexsort((chance, -times, users))
     starts = np.cumsum(degree) - degree
     place = np.arange(len(users)) - starts[users]
@@ -187,7 +187,8 @@ def _parts(
     return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
 
 
-def _generator(seed: int) -> np.random.Generator:
+def generator(seed: int) -> np.random.Generator:
+    """Return a generator; ParameterError for what is no seed."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ParameterError(f"seed must be an integer of at least 0, got {seed!r}")
     return np.random.default_rng(seed)
