@@ -37,7 +37,7 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 
 # what draws the report's plots; without it there are none
 $(VENV)/.bench: $(VENV)/.installed
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]' && touch $@
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[plots]' && touch $@
 
 # ScaNN is built for one TensorFlow release at a time, and not for every machine: without it the rest still runs.
 # TensorFlow never enters mfrec's environment. Without the network the benchmark runs mfrec's side alone and says so.
@@ -46,8 +46,8 @@ $(VENV)/.bench: $(VENV)/.installed
 		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
 	-.venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints-tfrs.txt scann
 
-bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower, in full: two to three hours; resumes
-	$(BIN)/python -m benchmarks.bench
+bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower: about four hours; resumes, unless FRESH=1
+	$(BIN)/python -m benchmarks.bench $(if $(FRESH),--fresh --fresh-search)
 	$(BIN)/python -m benchmarks.reporting --readme README.md
 
 bench-smoke: $(VENV)/.bench .venv-tfrs/.installed  ## the same with one epoch of a small sample: minutes

@@ -12,6 +12,7 @@ written last.
 import argparse
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,8 @@ def run(plan: Plan, folder: Path, chosen: Iterable[str] = STEPS) -> None:
             missing[name] = problem
         # the smoke run has to have something to run on
         names += [name] if problem is None else ["sample"] if plan.users is not None else []
+    if not names:
+        sys.exit(f"nothing can be measured here: {'; '.join(map(': '.join, missing.items()))}")
     for name in names:
         ratings = protocols.load(name, plan.users)
         steps = Steps(plan, folder / "raw" / name, name, ratings, with_towers=reason is None)
@@ -95,6 +98,9 @@ def main() -> None:
     folder = args.out or (SMOKE_REPORT if args.smoke else REPORT)
     if args.fresh or args.fresh_search or args.smoke:
         clear(folder, searches=args.fresh_search or args.smoke)
+    kept = len(list(folder.glob("raw/*/*/*.json")))
+    if kept:
+        print(f"{kept} results are there already: those of the same settings are kept; --fresh makes them again")
     run(plan, folder, args.step)
     reporting.write(folder)
     print(f"the report is {folder / 'README.md'}")

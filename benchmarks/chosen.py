@@ -1,16 +1,18 @@
 """The part of the report about the searches: what was tried, and what was found."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
+import mfrec
 from benchmarks.cells import Cells, table
-from benchmarks.plan import Plan
 from benchmarks.raw import Json
-from benchmarks.search import MFREC_SPACE, TOWER_SPACE, best
+from benchmarks.search import best
 from benchmarks.summary import Raw, searched
 from benchmarks.wording import SEARCHES
 
+# settings that mean nothing where another one is off
+UNUSED = {"temperature": "normalise", "time_buckets": "timestamp"}
 KINDS = ("best", "best with log_q", "best without log_q")
 
 
@@ -27,30 +29,24 @@ def section(raw: Raw, cells: Cells) -> str:
         name, words = f"{dataset}|{group}|{who}", f"{dataset}, {group.removeprefix('search-')}, {who}"
         values = [cells.text(f"{name}|{kind}") for kind in KINDS]
         rows.append([words, cells.text(f"{name}|judged", ".0f"), cells.text(f"{name}|seconds", ".0f"), *values])
-        lines.append(f"* {words}: {_found(best(trials), who)}")
+        lines.append(f"* {words}: {_found(trials, who)}")
     header = ["search", "judged", "fitting, s", *KINDS]
     return "\n\n".join([SEARCHES, table(header, rows), "\n".join(lines)])
 
 
-def _found(trial: Json, who: str) -> str:
+def _found(trials: Sequence[Json], who: str) -> str:
+    trial = best(list(trials))
     settings = {name: value for name, value in trial["settings"].items() if name != "seed"}
     how = f"asked {trial['serve']}, " if "serve" in trial and settings["timestamp"] else ""
-    edges = ", ".join(_edges(settings, MFREC_SPACE if who.startswith("mfrec") else _tower_space()))
+    filled = asdict(mfrec.ALSParams()) if who.startswith("mfrec") else {}
+    edges = ", ".join(_edges({**filled, **settings}, [{**filled, **one["settings"]} for one in trials]))
     return f"{how}`{json.dumps(settings)}`" + (f"; at an edge of what was tried: {edges}" if edges else "")
 
 
-def _tower_space() -> Mapping[str, tuple[Any, ...]]:
-    plan = Plan()
-    return {**TOWER_SPACE, "epochs": plan.snapshots + plan.longer}
-
-
-def _edges(settings: Json, space: Mapping[str, tuple[Any, ...]]) -> Iterator[str]:
-    for name, tried in space.items():
-        value = settings.get(name)
-        numbers = [one for one in tried if isinstance(one, int | float) and not isinstance(one, bool)]
-        unused = (
-            name in ("temperature", "time_buckets")
-            and not settings["normalise" if name == "temperature" else "timestamp"]
-        )
-        if len(numbers) == len(tried) and value in (min(numbers), max(numbers)) and not unused:
+def _edges(settings: Json, tried: Sequence[Json]) -> Iterator[str]:
+    """Yield what is the least or the most of all that this search tried."""
+    for name, value in settings.items():
+        numbers = {v for v in (one[name] for one in tried) if isinstance(v, int | float) and not isinstance(v, bool)}
+        off = name in UNUSED and not settings[UNUSED[name]]
+        if len(numbers) > 1 and value in (min(numbers), max(numbers)) and name != "seed" and not off:
             yield f"{name} {value}"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import mfrec
 from benchmarks.protocols import Split
+from benchmarks.two_tower_data import Vectors
 from mfrec.evaluation import Scorer
 from mfrec.evaluation.baselines import model_scorer
 from mfrec.evaluation.metrics import hit_rate
@@ -136,9 +137,15 @@ def _user2item(split: Split, contender: Contender) -> Scorer | None:
 def _hit_rates(name: str, asked: Numbers, targets: Numbers, scorer: Scorer, hidden: Numbers) -> Metrics:
     if not len(asked):
         return {}
-    mask = Links(np.arange(len(asked) + 1) * len(hidden), np.tile(hidden, len(asked)))
-    n_targets = scorer(asked[:1]).shape[1]
-    outcome = by_scores(_one_each(asked, targets, {"plain": mask, "unseen": mask}, n_targets), scorer, ("plain",), KS)
+
+    def visible(numbers: Numbers) -> Vectors:
+        scores = scorer(numbers)
+        scores[:, hidden] = -np.inf
+        return scores
+
+    nothing, n_targets = _no_links(len(asked)), scorer(asked[:1]).shape[1]
+    task = _one_each(asked, targets, {"plain": nothing, "unseen": nothing}, n_targets)
+    outcome = by_scores(task, visible, ("plain",), KS)
     return {f"{name}/hit_rate@{k}": float(hit_rate(outcome["plain"].ranks, k).mean()) for k in KS}
 
 

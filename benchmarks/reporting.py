@@ -7,7 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
-from benchmarks import chosen, duel, plots, sections, wording
+from benchmarks import chosen, duel, plots, sections, wanted, wording
 from benchmarks.cells import Cells
 from benchmarks.summary import Raw, datasets, read, summarise
 
@@ -18,7 +18,7 @@ def render(raw: Raw, cells: Cells) -> str:
     """Return the whole report as Markdown."""
     names = datasets(raw)
     parts = ["# mfrec against a TensorFlow Recommenders two-tower", sections.verdict(raw, cells), sections.about(raw)]
-    parts += [duel.section(cells, names), sections.words(), sections.data(raw, cells)]
+    parts += [wanted.section(cells), duel.section(cells, names), sections.words(), sections.data(raw, cells)]
     for dataset in names:
         parts += [f"## {dataset}", *sections.dataset_sections(raw, cells, dataset)]
     parts += [wording.METHOD, chosen.section(raw, cells), "## Side by side"]

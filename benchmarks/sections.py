@@ -1,13 +1,14 @@
 """The parts of the report, as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks import verdict as five
 from benchmarks.cells import MISSING, Cells, table
 from benchmarks.names import DIRECTIONS, ORDER
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.summary import Raw, datasets
-from benchmarks.wording import MEANINGS, STRANGERS, TIME
+from benchmarks.wording import COSTLY, MEANINGS, STRANGERS, TIME
 
 COSTS = {
     "fit_seconds": ("training, s", ".2f"),
@@ -22,6 +23,9 @@ COSTS = {
 }
 
 
+STATUS = "raw/status.json"
+
+
 def verdict(raw: Raw, cells: Cells) -> str:
     """Return the five lines."""
     found = five.lines(cells, datasets(raw)) if datasets(raw) else ["Nothing was measured."]
@@ -29,23 +33,32 @@ def verdict(raw: Raw, cells: Cells) -> str:
 
 
 def about(raw: Raw) -> str:
-    """Return commit, versions, machine, and what is missing."""
-    seen = [content["about"] for content in raw.values() if "about" in content]
-    # some trainings of the two-tower's searches are kept from before; their files say when they were made
-    judged = [content["about"] for path, content in raw.items() if "/search-" not in path and "about" in content]
-    commits = ", ".join(sorted({f"{a['commit']} (tree {a.get('tree', 'unknown')})" for a in judged}))
-    last = max(seen, key=lambda a: str(a["at"]))
-    machine, libraries = last["machine"], ", ".join(f"{n} {v}" for n, v in last["libraries"].items())
+    """Return commits, versions, machines, and what is missing."""
+    # the status is written by every run, also by one that measured nothing; searches may be kept from earlier runs
+    judged = [c["about"] for p, c in raw.items() if "about" in c and p != STATUS and "/search-" not in p]
+    if not judged:
+        return "Nothing was judged yet."
+    commits = sorted({f"{a['commit']} (tree {a.get('tree', 'unknown')})" for a in judged})
     tensorflow = {str(c["extra"]["tensorflow"]) for c in raw.values() if "tensorflow" in c.get("extra", {})}
-    versions = f"Python {last['python']}, {libraries}" + "".join(f", tensorflow {v}" for v in sorted(tensorflow))
-    load = max(a["load_average"] for a in seen)
+    versions = sorted({f"Python {a['python']}, {_named(a['libraries'])}" for a in judged})
+    machines = sorted({_machine(a["machine"]) for a in judged})
+    days = sorted({a["at"][:10] for a in judged})
     lines = [
-        f"Commit {commits}; {versions}; {machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']} GB, "
-        f"{machine['system']}; {last['at']}; highest load average when something started: {load:.1f}."
+        f"Commit {', '.join(commits)}; {'; or '.join(versions)}"
+        + "".join(f", tensorflow {v}" for v in sorted(tensorflow))
+        + f"; {' and '.join(machines)}; {' to '.join(dict.fromkeys((days[0], days[-1])))}."
     ]
-    missing = raw.get("raw/status.json", {}).get("missing", {})
+    missing = raw.get(STATUS, {}).get("missing", {})
     lines += [f"**Missing here:** {what}: {why}" for what, why in missing.items()]
     return "\n\n".join(lines)
+
+
+def _named(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _machine(told: Mapping[str, Any]) -> str:
+    return f"{told['cores']} cores of {told['cpu']}, {told['memory_gb']} GB, {told['system']}"
 
 
 def words() -> str:
@@ -147,8 +160,9 @@ def costs(cells: Cells, dataset: str) -> str:
     extra = [
         ["the environment's whole folder, MB", "", cells.text(f"{dataset}|costs|two-tower|folder_mb", ".0f"), "", ""],
         ["what serving needs (numpy, annoy), MB", cells.text(f"{dataset}|costs|mfrec|serving_mb", ".0f"), "", "", ""],
+        ["highest load average when a repeat began", cells.text(f"{dataset}|costs|load_average", ".1f"), "", "", ""],
     ]
-    return _cost_table(cells, dataset, extra)
+    return f"{_cost_table(cells, dataset, extra)}\n\n{COSTLY}"
 
 
 def _cost_table(cells: Cells, dataset: str, extra: Sequence[Sequence[str]] = ()) -> str:
@@ -175,7 +189,7 @@ def latency(raw: Raw, cells: Cells, dataset: str) -> str:
 def side_by_side(raw: Raw, dataset: str) -> str:
     """Return what each side answers for one user and one title."""
     answers = raw.get(f"raw/{dataset}/costs/costs.json", {}).get("answers", {})
-    status = raw.get("raw/status.json", {})
+    status = raw.get(STATUS, {})
     if not answers:
         return ""
     who = f"User {status.get('user')} and {status.get('title')}; mfrec with its defaults, the article's two-tower"

@@ -139,6 +139,8 @@ def _costs(raw: Raw) -> Iterator[tuple[str, str, tuple[Place, ...]]]:
             for name in raw[path]["environment"][side]:
                 yield f"{dataset}|costs|{side}|{name}", "median", ((path, "environment", side, name),)
             yield from _latency(path, dataset, side, repeats)
+        loads = tuple((path, "repeats", n, "load_average") for n in range(len(repeats)))
+        yield f"{dataset}|costs|load_average", "max", loads
         if len(sides) == 2:
             yield from _ratios(path, dataset, len(repeats))
 

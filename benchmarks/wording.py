@@ -37,14 +37,21 @@ MEANINGS = {
 
 TIME = """On a random split most of a sitting is in the training part, and the time of an event says which sitting:
 whoever is told that time, mfrec or the two-tower, knows more than a recommender knows before the sitting. A two-tower
-sees it in buckets of equal length (how many was part of its search), mfrec to the second."""
+sees it in buckets of equal length (how many was part of its search), mfrec to the second. On the split by time, a
+two-tower's clock ends with the training part, and later queries are asked at its end: a bucket of the future has an
+embedding that nothing was ever learnt for."""
+
+COSTLY = """The installation is what pip takes for `tensorflow-recommenders`, which requires the `tensorflow` wheel for
+CPU and GPU. Two of the article's four indexes hold one row per rating, which is most of its saved model. A two-tower's
+training includes tracing its graph in the first epoch."""
 
 STRANGERS = """What a model can say of titles without any rating (a tenth of the titles, held out whole; ranked among
 all titles, and among the cold ones alone) and to users without any (in the split by time). Here everybody has the
-settings of the random split; no search was made for cold titles. The embedding of a title or user without events is as
-it was drawn, close to zero, which leaves the two-tower the words of a title, and of a user nothing. *folding in* and
-*without what was touched* are told each earlier event of a new user, and do not offer it again; this two-tower is not
-told."""
+settings of the random split, whose search saw events of these titles; mfrec also chooses the penalty of its regression,
+on titles with events. The embedding of a title or user without events is as it was drawn, close to zero, which leaves
+the two-tower the words of a title, and of a user nothing. *folding in* and *without what was touched* are told each
+earlier event of a new user, and do not offer it again; this two-tower is not told, so it has to be read apart from
+them."""
 
 METHOD = """## How it was measured
 
@@ -55,16 +62,23 @@ METHOD = """## How it was measured
 * Items are titles, the same ones for everybody; two ratings of one title by one user count once. The splits are made by
   mfrec and handed over as a file.
 * *tuned* was chosen on validation parts of the training data of seed 42: the mean of hit rate@10 and @100 over unseen
-  titles. mfrec's trials are means over three such parts, by time each the last fifth of what stands before the previous
-  one. The two-tower's are of the first part; the best of them, with and without the time, then go through all three.
-  Other seeds use what was found, so their test parts overlap what was searched on, for both sides alike.
+  titles. For a two-tower, 14 settings were written down where one would start and the others drawn; each was judged
+  after up to four numbers of epochs and asked in both ways. mfrec's 120 settings are in turn near its defaults, which
+  were themselves chosen on validation parts of these two data sets, and from anywhere; then come 16 ways in which a
+  history fades. The two-tower's search takes far more seconds, mfrec's tries more settings. mfrec's trials are means
+  over three such parts, by time each the last fifth of what stands before the previous one. The two-tower's are of the
+  first part; the best of them, with and without the time, then go through all three. Other seeds use what was found, so
+  their test parts overlap what was searched on, for both sides alike.
 * A user is asked once, so NDCG and recall are missing for who is asked anew for each event.
 * Costs are of whole processes, run in turns; ratios are medians over the repeats of ratios within one repeat. Memory is
   the kernel's high-water mark of the process. Latencies are single queries from id to ids, one after another;
   TensorFlow runs a compiled graph (`tf.function`). mfrec leaves out what is already seen, TensorFlow does not.
   Times of the searches and of accuracy are from a busy machine; only *Training time*, *Costs* and *Latency* are to be
   compared.
-* Every figure of this report is a line of [summary.jsonl](summary.jsonl), which names its places in `raw/`."""
+* Some trainings of the searches may be older than the rest, since `make bench` resumes: `about` in each file of `raw/`
+  says when and of which source it was made.
+* Every figure in the tables and the verdict is a line of [summary.jsonl](summary.jsonl), which names its places in
+  `raw/`."""
 
 SEARCHES = """## What the searches chose
 
