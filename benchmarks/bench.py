@@ -1,10 +1,10 @@
 """mfrec against a TensorFlow Recommenders two-tower: everything that is measured, in one command that resumes.
 
 Usage: python -m benchmarks.bench [--dataset ml-100k ...] [--seeds 5] [--out benchmarks/report] [--fresh] [--smoke]
-                                  [--step searches accuracy curves costs]
+                                  [--step untuned searches tuned curves costs]
 
 Every result is one JSON file under ``OUT/raw``; a file that is there, and was made with the same settings, is not
-made again. Searches and accuracy may run beside other work; curves and costs are times and want a quiet machine, so
+made again. Everything but curves and costs may run beside other work; those are times and want a quiet machine, so
 ``--step`` runs some alone. ``--fresh`` removes all but the searches, ``--fresh-search`` those too. The report is
 written last.
 """
@@ -27,8 +27,9 @@ SMOKE_REPORT = Path("build") / "bench-smoke"
 
 
 STEPS: Mapping[str, Callable[[Steps], None]] = {
+    "untuned": Steps.untuned,
     "searches": Steps.searches,
-    "accuracy": Steps.accuracy,
+    "tuned": Steps.tuned,
     "curves": Steps.curves,
     "costs": Steps.costs,
 }

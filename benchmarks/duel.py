@@ -96,5 +96,7 @@ def section(cells: Cells, datasets: list[str]) -> str:
         for how, terms in DUELS.items()
         if protocol in terms.protocols
     ]
+    if all(cell == MISSING for _, *cells_of in rows for cell in cells_of):
+        return ""
     header = [f"{metric.split('/')[1]} hit rate@{metric.split('@')[1]}" for metric in HITS]
     return f"{TEXT}\n\n{table(['', *header], rows)}"

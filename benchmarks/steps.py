@@ -1,7 +1,7 @@
 """The steps of the benchmark on one data set; each result is one JSON file."""
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import islice
@@ -128,36 +128,45 @@ class Steps:
         """Split the data set."""
         return protocols.split(self.dataset, self.ratings, protocol, seed)
 
-    def accuracy(self) -> None:
-        """Judge every contender by every protocol and seed."""
+    def untuned(self) -> None:
+        """Judge every contender that waits for no search, by every protocol and seed."""
+        for split in self._splits():
+            for name, make in contenders.BASELINES.items():
+                self._judge(split, name, {}, partial(make, split))
+            if split.protocol == "cold":
+                self._judge(split, "mfrec, with titles", {}, partial(contenders.titles_in_words, split))
+            if len(split.new_users):
+                popular = partial(moment.popular_newcomers, split)
+                self._judge(split, "popularity, without what was touched", {}, popular)
+            if self.with_towers:
+                self._judge_towers(split, "two-tower", ARTICLE, VIEWS)
+
+    def tuned(self) -> None:
+        """Judge what the searches found, by every protocol and seed."""
+        for split in self._splits():
+            params = {**self.tuned_mfrec(split.protocol)["settings"]}
+            self._judge(split, "mfrec tuned", params, partial(contenders.mfrec_with, split, **params))
+            if split.protocol != "cold":
+                self._judge_moments(split, params)
+            if self.with_towers:
+                self._judge_towers(split, "two-tower tuned", self.tuned_tower(split.protocol), VIEWS)
+                timeless = self.timeless_tower(split.protocol)
+                if timeless is not None:
+                    self._judge_towers(split, "two-tower tuned, without time", timeless, {"": towers.one_per_user})
+
+    def _splits(self) -> Iterator[Split]:
         for protocol in protocols.PROTOCOLS:
             count = min(self.plan.seeds, self.plan.cold_seeds) if protocol == "cold" else self.plan.seeds
             for seed in range(FIRST_SEED, FIRST_SEED + count):
-                split = self.split(protocol, seed)
-                for name, make in contenders.BASELINES.items():
-                    self._judge(split, name, {}, partial(make, split))
-                params = {**self.tuned_mfrec(protocol)["settings"]}
-                self._judge(split, "mfrec tuned", params, partial(contenders.mfrec_with, split, **params))
-                self._judge_special(split, params)
-                if self.with_towers:
-                    self._judge_towers(split, "two-tower", ARTICLE, VIEWS)
-                    self._judge_towers(split, "two-tower tuned", self.tuned_tower(protocol), VIEWS)
-                    timeless = self.timeless_tower(protocol)
-                    if timeless is not None:
-                        self._judge_towers(split, "two-tower tuned, without time", timeless, {"": towers.one_per_user})
+                yield self.split(protocol, seed)
 
-    def _judge_special(self, split: Split, params: Json) -> None:
-        """Judge what mfrec does with times, titles and newcomers, where there is something to do."""
-        if split.protocol == "cold":
-            self._judge(split, "mfrec, with titles", {}, partial(contenders.titles_in_words, split))
-            return
+    def _judge_moments(self, split: Split, params: Json) -> None:
+        """Judge what mfrec does when it is told the time of an event, and with newcomers."""
         timed = self.tuned_moment(split.protocol)
         self._judge(split, "mfrec tuned, at the event's time", timed, partial(moment.at_event_times, split, timed))
         past = partial(moment.at_event_times, split, timed, past=True)
         self._judge(split, "mfrec tuned, at the event's time, from the past alone", timed | {"past": True}, past)
         if len(split.new_users):
-            popular = partial(moment.popular_newcomers, split)
-            self._judge(split, "popularity, without what was touched", {}, popular)
             self._judge(split, "mfrec tuned, folding in", params, partial(moment.folding_in, split, params))
 
     def _judge_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, View]) -> None:

@@ -17,6 +17,9 @@ COSTS = {
 }
 
 
+NOT_YET = "Not measured yet: the searches have not come to their end."
+
+
 def lines(cells: Cells, datasets: Sequence[str]) -> list[str]:
     """Return the verdict."""
     measured = [name for name in datasets if cells.value(f"{name}|random|{ARTICLE}|fit_seconds") is not None]
@@ -29,7 +32,7 @@ def lines(cells: Cells, datasets: Sequence[str]) -> list[str]:
 
     return [
         f"**The article's settings,** hit rate@100 of mfrec's defaults against theirs, random split. {each(_article)}",
-        f"**The tuned two-tower,** hit rates of user2item. {each(_tuned)} All of them are in the table below.",
+        f"**The tuned two-tower,** hit rates of user2item. {each(_tuned) or NOT_YET}",
         f"**The other directions,** recall@10, the best of each side; *higher* and *lower* are as the figures stand, "
         f"without a test. {each(_directions)}",
         f"**Cost,** as multiples of mfrec's. {each(_costs)}",
