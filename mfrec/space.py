@@ -65,7 +65,7 @@ class Space:
         """Return the space for some training data; more factors than half its shorter side are not tried."""
         rows = {name: row for name, row in SPACE.items() if not (plain and name in EXTENSIONS)}
         most = max(FACTORS[0], min(train.shape) // 2)
-        likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 3)
+        likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 2)
         factors = tuple(f for f in FACTORS if f <= most)
         return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]))
 
@@ -90,7 +90,7 @@ class Space:
         values = self.nearest(params)
         moved = rng.random(len(self.rows) + 1) < MOVED
         if moved[-1] or not moved.any():
-            step = int(rng.choice([-1, 1, 2]))
+            step = int(rng.choice([-2, -1, 1, 2, 3]))
             values["factors"] = int(np.clip(values["factors"] + step, 0, len(self.factors) - 1))
         for (name, (kind, low, high)), move in zip(self.rows.items(), moved, strict=False):
             step, start = rng.standard_normal() * move, values[name]

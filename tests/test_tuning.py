@@ -110,7 +110,7 @@ def test_a_trial_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch
 def test_more_interactions_start_with_more_factors() -> None:
     few, many = (sample(2_000, 1_600, count).interactions for count in (9_000, 700_000))
     spaces = [Space.of(interactions, plain=False) for interactions in (few, many)]
-    assert [space.likely for space in spaces] == [32, 256]
+    assert [space.likely for space in spaces] == [32, 384]
     for space in spaces:
         starts = list(space.starts(ALSParams(), 10, seed=1))
         assert starts == list(space.starts(ALSParams(), 10, seed=1))
