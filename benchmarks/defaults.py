@@ -24,10 +24,10 @@ from mfrec.evaluation.splits import Parts, k_fold_split, random_split
 
 METRICS = ("ndcg@20", "hit_rate@10", "hit_rate@100")
 CHANGES: Mapping[str, tuple[Any, ...]] = {
-    "factors": (16, 24, 48, 64),
-    "regularization": (10.0, 15.0, 40.0, 60.0),
+    "factors": (32, 40, 64, 96),
+    "regularization": (15.0, 20.0, 30.0, 40.0),
     "alpha": (1.0, 2.0, 5.0, 10.0),
-    "iterations": (6, 8, 20),
+    "iterations": (5, 12, 20),
     "user_exponent": (0.0, 0.25, 0.75),
     "item_exponent": (0.0, 0.5, 0.75),
     "item_scale": (-0.1, 0.1, 0.2),

@@ -4,8 +4,8 @@ Usage: python benchmarks/readme_tuning.py
 
 Reads ``benchmarks/tuning_results``, which these wrote with ``--out``::
 
-    python benchmarks/accuracy.py --trials 40 --out benchmarks/tuning_results/accuracy.json
-    python benchmarks/search_budget.py ml-100k --seconds 121 --seeds 2 --out benchmarks/tuning_results/ml-100k.json
+    python benchmarks/accuracy.py --trials 30 --out benchmarks/tuning_results/accuracy.json
+    python benchmarks/search_budget.py ml-100k --seconds 121 --seeds 1 --out benchmarks/tuning_results/ml-100k.json
     python benchmarks/search_budget.py sample:700000 --seconds 301 --seeds 1 --out benchmarks/tuning_results/sample.json
 """
 

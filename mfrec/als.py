@@ -63,10 +63,10 @@ class ALSParams:
         CPU threads; 0 takes all cores.
     """
 
-    factors: int = 32
+    factors: int = 48
     regularization: float = 25.0
     alpha: float = 3.0
-    iterations: int = 12
+    iterations: int = 8
     user_exponent: float = 0.5
     item_exponent: float = 0.25
     user_scale: float = 0.0

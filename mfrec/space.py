@@ -34,6 +34,8 @@ LIKELY: dict[str, tuple[float, float]] = {
     "item_exponent": (0.0, 0.5),
     "item_scale": (-0.05, 0.2),
 }
+# a search starts with so many times the factors of its base, too; more of them want more regularization
+SIZES, GROWTH = (2.0, 4.0, 0.5), 0.3
 # the share of its directions in which a point near another differs from it
 MOVED = 0.5
 # what is drawn by its logarithm
@@ -70,9 +72,12 @@ class Space:
         return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]))
 
     def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Values]:
-        """Yield where a search starts: the base, then in turn points around it and points that are likely."""
+        """Yield where a search starts: the base, also larger and smaller, then points around it and likely ones."""
         yield self.nearest(base)
-        for number in range(1, count):
+        for times in SIZES:
+            size = round(base.factors * times) or 1
+            yield self.nearest(replace(base, factors=size, regularization=base.regularization * times**GROWTH))
+        for number in range(1 + len(SIZES), count):
             rng = np.random.default_rng((seed, number))
             yield self.around(base, rng) if number % 2 else self._likely(rng)
 
