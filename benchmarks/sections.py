@@ -171,6 +171,8 @@ def _cost_table(cells: Cells, dataset: str, extra: Sequence[Sequence[str]] = ())
         sides = [cells.text(f"{dataset}|costs|{side}|{name}", form) for side in ("mfrec", "two-tower")]
         ratios = [cells.text(f"{dataset}|costs|{ratio}|{name}", ".1f") for ratio in ("ratio", "least ratio")]
         rows.append([words, *sides, *ratios])
+    if all(cell == MISSING for _, *shown in rows for cell in shown):
+        return ""
     return table(["cost", "mfrec", "two-tower, the article's settings", "ratio", "least ratio"], [*rows, *extra])
 
 
@@ -214,4 +216,4 @@ def short(raw: Raw, cells: Cells) -> list[str]:
         cells, [f"hit rate {name}" for name in columns], [f"{dataset}|{column}" for column in columns.values()]
     )
     figures = f"{dataset}, user2item:\n\n{figures}"
-    return [figures, _cost_table(cells, dataset), about(raw)]
+    return [part for part in (figures, _cost_table(cells, dataset), about(raw)) if part]

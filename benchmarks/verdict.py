@@ -17,6 +17,7 @@ COSTS = {
 }
 
 
+NOT_MEASURED = "not measured"
 NOT_YET = "Not measured yet: the searches have not come to their end."
 
 
@@ -35,7 +36,7 @@ def lines(cells: Cells, datasets: Sequence[str]) -> list[str]:
         f"**The tuned two-tower,** hit rates of user2item. {each(_tuned) or NOT_YET}",
         f"**The other directions,** recall@10, the best of each side; *higher* and *lower* are as the figures stand, "
         f"without a test. {each(_directions)}",
-        f"**Cost,** as multiples of mfrec's. {each(_costs)}",
+        f"**Cost,** as multiples of mfrec's. {each(_costs) or 'Not measured yet.'}",
         f"**Where a two-tower is at home:** what nobody has touched. {each(_strangers)}",
     ]
 
@@ -116,7 +117,7 @@ def by_figures(cells: Cells, duel: Duel) -> str:
     """Say whose figure is higher, as the tables show it."""
     ours, theirs = (cells.value(f"{duel.dataset}|{duel.protocol}|{w}|{duel.metric}") for w in (duel.ours, duel.theirs))
     if ours is None or theirs is None:
-        return "not measured"
+        return NOT_MEASURED
     gap = round(ours, 3) - round(theirs, 3)
     return "higher" if gap > 0 else "lower" if gap < 0 else "the same"
 
@@ -137,8 +138,13 @@ def _strangers(cells: Cells, dataset: str) -> str:
     knowing = ("popularity, without what was touched",)
     new = best_of(cells, dataset, "time", ("mfrec tuned, folding in",), knowing, NEW)
     tower = best_of(cells, dataset, "time", ("mfrec tuned, folding in",), (ARTICLE, *TUNED), NEW)
-    return (
+    cold = (
         f"cold titles, mfrec reading their words: {sign(cells, among)} among themselves @10, {sign(cells, all_titles)} "
-        f"among all @100; new users @100, mfrec folding in what each has touched so far against popularity that knows "
-        f"as much: {sign(cells, new)}; the two-tower, which is not told, reaches {tower.figures(cells)[1]}"
+        f"among all @100"
+    )
+    if sign_of(cells, new) == NOT_MEASURED:
+        return cold
+    return (
+        f"{cold}; new users @100, mfrec folding in what each has touched so far against popularity that knows as much: "
+        f"{sign(cells, new)}; the two-tower, which is not told, reaches {tower.figures(cells)[1]}"
     )
