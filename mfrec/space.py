@@ -25,7 +25,7 @@ SPACE: dict[str, tuple[str, float, float]] = {
 FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 # what plain ALS leaves at 0
 EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
-# where good models of other data were found; half of the starts are drawn here, since data may be unlike MovieLens
+# where good models of other data were found; some of the starts are drawn here, since data may be unlike MovieLens
 LIKELY: dict[str, tuple[float, float]] = {
     "alpha": (1.0, 20.0),
     "regularization": (3.0, 15.0),
