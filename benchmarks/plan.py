@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from benchmarks.moment import MOMENTS, Moment
 from benchmarks.two_tower_settings import Settings
 
 # whose lists are shown side by side
@@ -26,8 +27,14 @@ class Plan:
         after the last of these.
     finalists
         So many of the best two-towers, with and without the time, are judged on all validation parts.
-    curve
-        Epochs of the curve of accuracy against training time.
+    folds
+        Validation parts.
+    moments
+        Ways to let histories fade that are tried with mfrec's tuned parameters.
+    curve, mfrec_curve
+        Epochs, and iterations of mfrec, of the curve of accuracy against training time.
+    mfrec_fits
+        Fits per point of mfrec's curve, of which the median is taken: so short a time wants repeating.
     epochs
         Upper limit of every training, or None.
     users
@@ -44,7 +51,11 @@ class Plan:
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     longer: tuple[int, ...] = (60, 80, 100)
     finalists: int = 2
+    folds: int = 3
+    moments: tuple[Moment, ...] = MOMENTS
     curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
+    mfrec_curve: tuple[int, ...] = (1, 2, 3, 5, 8, 12, 20, 30)
+    mfrec_fits: int = 5
     epochs: int | None = None
     users: int | None = None
     repeats: int = 7
@@ -63,7 +74,12 @@ SMOKE = Plan(
     snapshots=(1,),
     longer=(),
     finalists=1,
+    folds=2,
+    # none that fades, and the one that fades fastest
+    moments=MOMENTS[:2],
     curve=(1,),
+    mfrec_curve=(1, 2),
+    mfrec_fits=1,
     epochs=1,
     users=200,
     repeats=1,

@@ -91,7 +91,7 @@ def validation(outer: Split) -> Split:
     return split(outer.dataset, outer.train, protocol, outer.seed + 1000)
 
 
-def validations(outer: Split, count: int = 3) -> list[Split]:
+def validations(outer: Split, count: int) -> list[Split]:
     """Return several validation parts: other random fifths, or each time the last fifth of what stands before.
 
     The first is `validation`. One part of some thousand events is too noisy to choose among a hundred trials.

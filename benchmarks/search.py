@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks import contenders, moment, towers
 from benchmarks.judge import Contender, Metrics, judge
+from benchmarks.moment import Moment
 from benchmarks.protocols import Split
 from benchmarks.two_tower_settings import ARTICLE, Settings
 
@@ -118,11 +119,11 @@ def try_mfrec(folds: Sequence[Split], params: Mapping[str, Any]) -> Trial:
     return _mean(params, found, _seconds(fits))
 
 
-def try_moments(folds: Sequence[Split], params: Mapping[str, Any]) -> list[Trial]:
+def try_moments(folds: Sequence[Split], params: Mapping[str, Any], moments: Sequence[Moment]) -> list[Trial]:
     """Fit mfrec on each validation split, and ask it at event times with histories that fade faster or slower."""
     fits = [contenders.mfrec_with(fold, **params) for fold in folds]
     trials = []
-    for tried in moment.MOMENTS:
+    for tried in moments:
         found = [judge(fold, moment.asked_at(fold, fit, tried), ()) for fold, fit in zip(folds, fits, strict=True)]
         trials.append(_mean({**params, **asdict(tried)}, found, _seconds(fits)))
     return trials

@@ -21,8 +21,6 @@ CURVE = "user2item/unseen/hit_rate@100"
 # what the names of the two ways to ask a two-tower end in
 View = Callable[[Split, towers.Towers], Contender]
 VIEWS: Mapping[str, View] = {"": towers.as_article, ", one vector per user": towers.one_per_user}
-MFREC_ITERATIONS = (1, 2, 3, 5, 8, 12, 20, 30)
-MFREC_FITS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +65,12 @@ class Steps:
         """Return the best way to let histories fade, with mfrec's tuned parameters."""
         inner, params = self._validation(protocol), self.tuned_mfrec(protocol)["settings"]
         folds = self._validations(protocol)
-        wanted = {"params": params, "moments": [asdict(tried) for tried in moment.MOMENTS], "folds": len(folds)}
+        wanted = {"params": params, "moments": [asdict(tried) for tried in self.plan.moments], "folds": len(folds)}
         made = self.keep(
             f"search-{inner.protocol}",
             "mfrec-moment",
             wanted | {"parameters": asdict(mfrec.ALSParams())},
-            partial(_trials, search.try_moments, folds, params),
+            partial(_trials, search.try_moments, folds, params, self.plan.moments),
         )
         return dict(search.best(made["trials"])["settings"])
 
@@ -122,7 +120,8 @@ class Steps:
         return protocols.validation(self.split("random" if protocol == "cold" else protocol, FIRST_SEED))
 
     def _validations(self, protocol: str) -> list[Split]:
-        return protocols.validations(self.split("random" if protocol == "cold" else protocol, FIRST_SEED))
+        outer = self.split("random" if protocol == "cold" else protocol, FIRST_SEED)
+        return protocols.validations(outer, self.plan.folds)
 
     def split(self, protocol: str, seed: int) -> Split:
         """Split the data set."""
@@ -214,10 +213,9 @@ class Steps:
 
     def _mfrec_curve(self, split: Split, params: Json) -> Json:
         points = []
-        for iterations in MFREC_ITERATIONS:
+        for iterations in self.plan.mfrec_curve:
             make = partial(contenders.mfrec_with, split, **{**params, "iterations": iterations})
-            # so short a time wants repeating
-            fits = [make() for _ in range(MFREC_FITS)]
+            fits = [make() for _ in range(self.plan.mfrec_fits)]
             value = judge(split, fits[0], ("user2item",))[CURVE]
             seconds = statistics.median(fit.fit_seconds for fit in fits)
             points.append({"passes": iterations, "fit_seconds": seconds, "value": value})

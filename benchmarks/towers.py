@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Towers:
     timings: dict[str, Any]
 
 
+# the probe imports TensorFlow, which takes seconds
+@cache
 def missing() -> str | None:
     """Say why the two-tower cannot run here, or None where it can."""
     if not PYTHON.exists():

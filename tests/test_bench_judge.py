@@ -85,7 +85,7 @@ def test_the_split_by_time_keeps_new_users_apart() -> None:
 def test_validation_parts_are_of_the_training_part_alone(protocol: str) -> None:
     outer = protocols.split("sample", mfrec.sample(200, 150, 4_000).interactions, protocol, 1)
     events = set(zip(outer.train.users.tolist(), outer.train.items.tolist(), strict=True))
-    folds = protocols.validations(outer)
+    folds = protocols.validations(outer, 3)
     assert len(folds) == 3
     held = []
     for fold in folds:
