@@ -62,8 +62,8 @@ METHOD = """## How it was measured
 * Items are titles, the same ones for everybody; two ratings of one title by one user count once. The splits are made by
   mfrec and handed over as a file.
 * *tuned* was chosen on validation parts of the training data of seed 42: the mean of hit rate@10 and @100 over unseen
-  titles. For a two-tower, 14 settings were written down where one would start and the others drawn; each was judged
-  after up to four numbers of epochs and asked in both ways. mfrec's 120 settings are in turn near its defaults, which
+  titles. For a two-tower, 14 settings were written down where one would start, and on the random split two more drawn,
+  which came behind; each was judged after up to four numbers of epochs and asked in both ways. mfrec's 120 settings are in turn near its defaults, which
   were themselves chosen on validation parts of these two data sets, and from anywhere; then come 16 ways in which a
   history fades. The two-tower's search takes far more seconds, mfrec's tries more settings. mfrec's trials are means
   over three such parts, by time each the last fifth of what stands before the previous one. The two-tower's are of the
