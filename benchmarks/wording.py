@@ -62,13 +62,14 @@ METHOD = """## How it was measured
 * Items are titles, the same ones for everybody; two ratings of one title by one user count once. The splits are made by
   mfrec and handed over as a file.
 * *tuned* was chosen on validation parts of the training data of seed 42: the mean of hit rate@10 and @100 over unseen
-  titles. For a two-tower, 14 settings were written down where one would start, and on the random split two more drawn,
-  which came behind; each was judged after up to four numbers of epochs and asked in both ways. mfrec's 120 settings are in turn near its defaults, which
-  were themselves chosen on validation parts of these two data sets, and from anywhere; then come 16 ways in which a
-  history fades. The two-tower's search takes far more seconds, mfrec's tries more settings. mfrec's trials are means
-  over three such parts, by time each the last fifth of what stands before the previous one. The two-tower's are of the
-  first part; the best of them, with and without the time, then go through all three. Other seeds use what was found, so
-  their test parts overlap what was searched on, for both sides alike.
+  titles. For a two-tower, 14 settings were written down where one would start, and on the random split two more
+  drawn, which came behind; each was judged after up to four numbers of epochs and asked in both ways. mfrec's 120
+  settings are in turn near its defaults, which were themselves chosen on validation parts of these two data sets, and
+  from anywhere; then come 16 ways in which a history fades. The two-tower's search takes far more seconds, mfrec's
+  tries more settings. mfrec's trials are means over three such parts, by time each the last fifth of what stands
+  before the previous one. The two-tower's are of the first part; the best of them, with and without the time, then go
+  through all three. Other seeds use what was found, so their test parts overlap what was searched on, for both sides
+  alike.
 * A user is asked once, so NDCG and recall are missing for who is asked anew for each event.
 * Costs are of whole processes, run in turns; ratios are medians over the repeats of ratios within one repeat. Memory is
   the kernel's high-water mark of the process. Latencies are single queries from id to ids, one after another;
