@@ -80,11 +80,13 @@ def _beaten_by_popularity(cells: Cells, dataset: str) -> Iterator[str]:
 def _named(found: Sequence[tuple[str, Duel]]) -> str:
     if not found:
         return "behind in none"
-    words = []
+    figures: dict[str, list[str]] = {}
     for how, duel in found:
         _, seen, metric = duel.metric.split("/")
-        words.append(", ".join(filter(None, (PROTOCOLS[duel.protocol], how, f"{seen} @{metric.split('@')[1]}"))))
-    return f"**behind** in {len(found)} ({'; '.join(words)})"
+        where = ", ".join(filter(None, (PROTOCOLS[duel.protocol], how)))
+        figures.setdefault(where, []).append(f"{seen} @{metric.split('@')[1]}")
+    words = "; ".join(f"{where}: {', '.join(some)}" for where, some in figures.items())
+    return f"**behind** in {len(found)} ({words})"
 
 
 def _directions(cells: Cells, dataset: str) -> str:

@@ -171,8 +171,8 @@ def test_the_verdict_holds_like_against_like_and_says_where_mfrec_is_behind(tmp_
         contender(tmp_path, "random", "popularity", seed, at_10=0.1, at_100=0.35)
     said = verdict.lines(Cells(summarise(read(tmp_path))), ["ml-100k"])[1]
     assert "of 4 comparisons, mfrec is ahead in 2, level in 1 and **behind** in 1" in said
-    assert "(random split, asked once per user, unseen @100)" in said
-    told = "where the two-tower alone is told the time, **behind** in 2 (random split, unseen @10; random split, unseen"
+    assert "(random split, asked once per user: unseen @100)" in said
+    told = "where the two-tower alone is told the time, **behind** in 2 (random split: unseen @10, unseen @100)"
     assert told in said
     assert "popularity is higher than mfrec at random split, unseen @100 (0.350 against 0.300)" in said
 
