@@ -162,7 +162,7 @@ def contender(folder: Path, protocol: str, who: str, seed: int = 42, **figures: 
 
 
 def test_the_verdict_holds_like_against_like_and_says_where_mfrec_is_behind(tmp_path: Path) -> None:
-    for seed in (42, 43):
+    for seed in (42, 43, 44):
         contender(tmp_path, "random", "two-tower", seed, at_10=0.05, at_100=0.2)
         contender(tmp_path, "random", "two-tower tuned", seed, at_10=0.3, at_100=0.5)
         contender(tmp_path, "random", "two-tower tuned, one vector per user", seed, at_10=0.1, at_100=0.4)
@@ -245,18 +245,20 @@ def test_a_result_says_which_source_it_is_of(tmp_path: Path, monkeypatch: pytest
     assert raw.about()["commit"] == amended["commit"] + "+"
 
 
-def test_one_seed_is_no_test(tmp_path: Path) -> None:
-    contender(tmp_path, "random", "mfrec tuned", at_10=0.3, at_100=0.5)
-    contender(tmp_path, "random", "two-tower tuned", at_10=0.2, at_100=0.5)
+@pytest.mark.parametrize("seeds", [(42,), (42, 43)])
+def test_one_seed_or_two_are_no_test(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    for seed in seeds:
+        contender(tmp_path, "random", "mfrec tuned", seed, at_10=0.3, at_100=0.5)
+        contender(tmp_path, "random", "two-tower tuned", seed, at_10=0.2, at_100=0.5)
     cells = Cells(summarise(read(tmp_path)))
     duel = Duel("ml-100k", "random", "mfrec tuned", "two-tower tuned", UNSEEN.replace("100", "10"))
     assert duel.sign(cells) == "not tested"
     assert verdict.sign(cells, duel) == "higher (0.300 against 0.200)"
 
 
-def test_two_seeds_are_nearly_none(tmp_path: Path) -> None:
-    """Differences of 0.10 and 0.14 are six naive errors; of two overlapping splits they are none."""
-    for seed, ours in ((42, 0.30), (43, 0.34)):
+def test_three_overlapping_splits_are_little(tmp_path: Path) -> None:
+    """Differences of 0.10, 0.14 and 0.20 are five naive errors on average; overlapping splits allow for more."""
+    for seed, ours in ((42, 0.30), (43, 0.34), (44, 0.40)):
         contender(tmp_path, "random", "mfrec tuned", seed, at_10=ours, at_100=0.5)
         contender(tmp_path, "random", "two-tower tuned", seed, at_10=0.2, at_100=0.5)
     cells = Cells(summarise(read(tmp_path)))
