@@ -46,7 +46,7 @@ $(VENV)/.bench: $(VENV)/.installed
 		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
 	-.venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints-tfrs.txt scann
 
-bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower: about four hours; resumes, unless FRESH=1
+bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower: about five hours; resumes, unless FRESH=1
 	$(BIN)/python -m benchmarks.bench $(if $(FRESH),--fresh --fresh-search)
 	$(BIN)/python -m benchmarks.reporting --readme README.md
 
