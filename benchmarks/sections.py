@@ -8,7 +8,7 @@ from benchmarks.cells import MISSING, Cells, table
 from benchmarks.names import DIRECTIONS, ORDER
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.summary import Raw, datasets
-from benchmarks.wording import COSTLY, MEANINGS, STRANGERS, TIME
+from benchmarks.wording import COSTLY, CURVES, MEANINGS, STRANGERS, TIME
 
 COSTS = {
     "fit_seconds": ("training, s", ".2f"),
@@ -95,7 +95,7 @@ def dataset_sections(raw: Raw, cells: Cells, dataset: str) -> list[str]:
     parts += ["### Strangers", STRANGERS, strangers(cells, dataset)]
     if any(name.startswith(f"{dataset}|curve|") for name in cells.lines):
         parts += ["### Training time", f"![accuracy against training time](training-{dataset}.png)"]
-        parts += ["Of the two-tower, the better of its two ways to be asked.", training(cells, dataset)]
+        parts += [CURVES, training(cells, dataset)]
     if f"raw/{dataset}/costs/costs.json" in raw:
         parts += ["### Costs", costs(cells, dataset)]
         parts += ["### Latency of a single query, microseconds", latency(raw, cells, dataset)]

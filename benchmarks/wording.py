@@ -45,6 +45,9 @@ COSTLY = """The installation is what pip takes for `tensorflow-recommenders`, wh
 CPU and GPU. Two of the article's four indexes hold one row per rating, which is most of its saved model. A two-tower's
 training includes tracing its graph in the first epoch."""
 
+CURVES = """Of the two-tower, the better of its two ways to be asked. Where it sees the time that is at the event's
+time, which mfrec is not told here: who is better on equal terms stands under *Like against like*."""
+
 STRANGERS = """What a model can say of titles without any rating (a tenth of the titles, held out whole; ranked among
 all titles, and among the cold ones alone) and to users without any (in the split by time). Here everybody has the
 settings of the random split, whose search saw events of these titles; mfrec also chooses the penalty of its regression,
