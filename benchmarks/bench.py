@@ -95,7 +95,7 @@ def main() -> None:
         datasets=tuple(args.dataset or plan.datasets),
         seeds=args.seeds or plan.seeds,
         tower_trials=args.trials or plan.tower_trials,
-        timed_tower_trials=args.trials or plan.timed_tower_trials,
+        tower_trials_by_time=args.trials or plan.tower_trials_by_time,
     )
     folder = args.out or (SMOKE_REPORT if args.smoke else REPORT)
     if args.fresh or args.fresh_search or args.smoke:

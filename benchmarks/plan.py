@@ -22,7 +22,7 @@ class Plan:
         Splits and models per protocol; and where whole titles are held out.
     tower_trials, mfrec_trials
         Of each search, per data set; a two-tower takes a minute or two, mfrec less than a second.
-    timed_tower_trials
+    tower_trials_by_time
         The same on the split by time: those that were written down, as the drawn ones came behind on the other split.
     snapshots, longer
         Epochs after which a two-tower of the search is judged; and further ones of the best, where that is the best
@@ -49,7 +49,7 @@ class Plan:
     seeds: int = 5
     cold_seeds: int = 2
     tower_trials: int = 16
-    timed_tower_trials: int = 14
+    tower_trials_by_time: int = 14
     mfrec_trials: int = 120
     snapshots: tuple[int, ...] = (5, 10, 20, 40)
     longer: tuple[int, ...] = (60, 80, 100)
@@ -73,7 +73,7 @@ SMOKE = Plan(
     datasets=("ml-100k",),
     seeds=1,
     tower_trials=2,
-    timed_tower_trials=1,
+    tower_trials_by_time=1,
     mfrec_trials=2,
     snapshots=(1,),
     longer=(),

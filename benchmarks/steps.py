@@ -89,7 +89,7 @@ class Steps:
     def _tower_trials(self, protocol: str) -> list[Json]:
         """Return every trial on the first validation part; each training is a file, since it takes a minute."""
         inner, trials = self._validation(protocol), []
-        count = self.plan.timed_tower_trials if inner.protocol == "time" else self.plan.tower_trials
+        count = self.plan.tower_trials_by_time if inner.protocol == "time" else self.plan.tower_trials
         candidates = islice(search.tower_candidates(inner.seed), count)
         for number, settings in enumerate(candidates):
             trials += self._tower_trial(inner, f"{number:02d}", settings, self.plan.snapshots)
