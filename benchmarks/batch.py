@@ -12,8 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 import mfrec
+from mfrec.arrays import Matrix
 from mfrec.batch import BLOCK_VALUES
-from mfrec.factors import Factors, Matrix
+from mfrec.factors import Factors
 
 
 def vectors(rng: np.random.Generator, count: int, size: int) -> Matrix:

@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mfrec
 from benchmarks.retrieval_contenders import CONTENDERS
+from mfrec.arrays import lengths
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.index import Candidates
-from mfrec.index.base import lengths
 
 QUERIES = 200
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from mfrec.index.norm_ranged import build as build_ours
 
 import mfrec
 from mfrec.directions import Direction
 from mfrec.index import Candidates
 from mfrec.index.calibrate import draw
-from mfrec.index.norm_ranged import build as build_ours
 
 Search = Callable[[Any, int], Any]
 

@@ -14,11 +14,12 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
+from mfrec.arrays import Matrix
 from mfrec.basis import whitened
 from mfrec.confidence import weigh
 from mfrec.directions import SIDES, Pair, other
 from mfrec.errors import DivergedError, ParameterError
-from mfrec.factors import Degree, Factors, Matrix
+from mfrec.factors import Degree, Factors
 from mfrec.interactions import Interactions
 from mfrec.solver import TRANSFORMS, Solver
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec import manifest, map2d, soundness
+from mfrec.arrays import Similarity
 from mfrec.atomic import recover, replacing_folder
-from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side, Similarity
+from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
 from mfrec.errors import ArtifactError, MfrecError
 from mfrec.factors import Factors
 from mfrec.ids import IdMap
-from mfrec.index import BACKENDS, Candidates, Index
+from mfrec.index import BACKENDS, Candidates, Index, IndexParams, build_indexes
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
 from mfrec.recommender import Recommender
@@ -170,11 +171,12 @@ def _save_index(folder: Path, key: tuple[Side, Similarity], index: Index) -> dic
         "settings": index.settings(),
         "measured": dict(index.measured),
     }
-    if index.library is None:
+    if index.finder is None:
         return entry
-    name = f"{stem}{_SUFFIX[index.library]}"
-    index.write(folder / name)
-    return {**entry, "library": index.library, "file": name, "built_with": _built_with(index.library, index.settings())}
+    library = index.finder.library
+    name = f"{stem}{_SUFFIX[library]}"
+    index.finder.write(folder / name)
+    return {**entry, "library": library, "file": name, "built_with": _built_with(library, index.settings())}
 
 
 def _built_with(library: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,12 +202,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             _places(arrays),
         )
         soundness.check_counts(factors, arrays, content["counts"])
-        indexes = {
-            (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, present)
-            for entry in content["indexes"]
-        }
-        if set(indexes) != set(INDEX_KEYS):
-            raise ArtifactError(f"{folder / manifest.NAME} lists the indexes {sorted(indexes)}: fit again")
+        indexes = _indexes(folder, content, factors, arrays, present)
         return Recommender(
             factors=factors,
             ids=Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays))),
@@ -218,6 +215,29 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, OSError, MfrecError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {type(error).__name__} {error}; save it again") from error
+
+
+def _indexes(
+    folder: Path,
+    content: manifest.Manifest,
+    factors: Factors,
+    arrays: Arrays,
+    present: dict[str, manifest.Identity],
+) -> dict[tuple[Side, Similarity], Index]:
+    if content["format_version"] < manifest.VERSION:
+        log.warning(
+            "%s has format version %s: its indexes are built again from the vectors; save it again to keep them",
+            folder / manifest.NAME,
+            content["format_version"],
+        )
+        return build_indexes(factors, IndexParams.from_json(content["info"].get("index", {})))
+    indexes = {
+        (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, present)
+        for entry in content["indexes"]
+    }
+    if set(indexes) != set(INDEX_KEYS):
+        raise ArtifactError(f"{folder / manifest.NAME} lists the indexes {sorted(indexes)}: fit again")
+    return indexes
 
 
 def _open_index(
@@ -241,11 +261,10 @@ def _open_index(
             log.warning("%s was built with %s: building it again", folder / entry["file"], was)
         else:
             path = folder / entry["file"]
-    index: Any = row.restore(candidates, settings, own, path)
+    index = row.restore(candidates, settings, own, path)
     if path is not None and manifest.identity(path) != present[path.name]:
         raise _ReplacedError(f"{path} was replaced")
-    restored: Index = replace(index, measured=entry["measured"])
-    return restored
+    return replace(index, measured=entry["measured"])
 
 
 def _map_checked(path: Path, known: manifest.Identity) -> NDArray[Any]:

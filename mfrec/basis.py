@@ -13,8 +13,8 @@ the effect is the opposite and as welcome: they are compared by what sets them a
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Matrix
 from mfrec.directions import Pair
-from mfrec.factors import Matrix
 
 # c above: on validation parts of ML-100K and ml-latest-small item2item gains much up to 4 and little beyond 8
 CONSENSUS = 8.0

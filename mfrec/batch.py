@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import ROUNDING, Candidates, Matrix, Numbers, Scores, lengths
 from mfrec.directions import Direction, direction
-from mfrec.factors import Matrix
 from mfrec.ids import IdMap
-from mfrec.index.base import ROUNDING, Candidates, Numbers, Scores, exact_search, lengths
+from mfrec.index.base import exact_search
 from mfrec.recommender import Recommender, check_k
 
 if TYPE_CHECKING:

@@ -4,20 +4,21 @@ They are then rows like any other: indexes, folders and the serving side know no
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Matrix
 from mfrec.directions import Pair, Side, other
 from mfrec.errors import DataError
-from mfrec.factors import Factors, Matrix
+from mfrec.factors import Factors
 from mfrec.ids import Id, IdMap
 from mfrec.index import IndexParams
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
-from mfrec.pipeline import build_indexes
+from mfrec.pipeline import index
 from mfrec.recommender import Recommender
 
 
@@ -94,17 +95,8 @@ def widened(
 
 def indexed(model: Recommender, params: IndexParams | None = None) -> Recommender:
     """Return the model with indexes built anew, by its own parameters where none are given."""
-    params = params or _index_params(model)
-    return replace(model, indexes=build_indexes(model.factors, params), info={**model.info, "index": asdict(params)})
-
-
-def _index_params(model: Recommender) -> IndexParams:
-    held = model.info.get("index", {})
-    known: dict[str, Any] = {field.name: held[field.name] for field in fields(IndexParams) if field.name in held}
-    # a loaded model has it from JSON, which knows lists alone
-    if "at_k" in known:
-        known["at_k"] = tuple(known["at_k"])
-    return IndexParams(**known)
+    params = params or IndexParams.from_json(model.info.get("index", {}))
+    return replace(model, indexes=index(model.factors, params), info={**model.info, "index": asdict(params)})
 
 
 def _refuse_linked(model: Recommender, side: Side, ids: Sequence[Id]) -> None:

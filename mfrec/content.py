@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mfrec.arrays import Matrix
 from mfrec.catalogue import Catalogue
 from mfrec.cold import indexed, widened, with_cold, with_cold_items
 from mfrec.columns import check_roles
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError
-from mfrec.factors import Matrix
 from mfrec.features import clean, features
 from mfrec.index import IndexParams
 from mfrec.recommender import Recommender

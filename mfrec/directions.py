@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from mfrec.arrays import Similarity
 from mfrec.errors import ParameterError
 
 Side = Literal["user", "item"]
-Similarity = Literal["dot", "cosine"]
 
 SIDES: tuple[Side, Side] = ("user", "item")
 

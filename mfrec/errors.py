@@ -1,5 +1,8 @@
 """One exception per way a user can go wrong; every message says what was wrong and what to do."""
 
+from operator import index
+from typing import Any
+
 
 class MfrecError(Exception):
     """Base of every error that mfrec raises on purpose."""
@@ -35,3 +38,12 @@ class BackendError(MfrecError):
 
 class DownloadError(MfrecError):
     """A data set could not be fetched whole."""
+
+
+def check_integer(name: str, value: Any, low: int, high: int = 2**31 - 1) -> int:
+    """Return an integer, of Python's or numpy's, as Python's; ParameterError where it is none from low to high."""
+    number = index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
+    if number is None or not low <= number <= high:
+        limits = f"of at least {low}" if high == 2**31 - 1 else f"from {low} to {high}"
+        raise ParameterError(f"{name} must be an integer {limits}, got {value!r}")
+    return number

@@ -6,12 +6,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Matrix
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, DivergedError
 from mfrec.solver import Solver
 
-Matrix = NDArray[np.float32]
-Vector = NDArray[np.float32]
 Degree = NDArray[np.int64]
 
 

@@ -10,9 +10,10 @@ served in another basis (`mfrec.basis`), so is the identity, and the Gram matrix
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mfrec.arrays import Vector
 from mfrec.directions import Side, other
 from mfrec.errors import DataError
-from mfrec.factors import Factors, Vector
+from mfrec.factors import Factors
 
 
 def fold_in(

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mfrec.arrays import Numbers
 from mfrec.directions import Side
 from mfrec.errors import DataError, UnknownIdError
 from mfrec.packed import PackedStrings
 
 Id = int | str
 Kind = Literal["int", "str"]
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

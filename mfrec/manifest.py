@@ -11,7 +11,9 @@ from mfrec.errors import ArtifactError
 
 NAME = "manifest.json"
 FORMAT = "mfrec"
-VERSION = 1
+VERSION = 2
+# version 1 kept other indexes: they are built again from the vectors
+READABLE = (1, VERSION)
 
 Manifest = dict[str, Any]
 Identity = tuple[int, int, int]
@@ -62,9 +64,10 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
         raise ArtifactError(f"{folder / NAME} is corrupted: it is not valid JSON; save the model again") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ArtifactError(f"{folder / NAME} does not belong to a model folder of mfrec")
-    if content.get("format_version") != VERSION:
+    found = content.get("format_version")
+    if isinstance(found, bool) or found not in READABLE:
         raise ArtifactError(
-            f"{folder / NAME} has format version {content.get('format_version')!r}, this mfrec reads {VERSION}: "
+            f"{folder / NAME} has format version {found!r}, this mfrec reads {' and '.join(map(str, READABLE))}: "
             f"install the mfrec that wrote it, or fit again"
         )
     seal = content.get("sha256")

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Matrix, lengths
 from mfrec.directions import SIDES, Pair
-from mfrec.factors import Factors, Matrix
-from mfrec.index.base import lengths
+from mfrec.factors import Factors
 
 # values that are widened to float64 at a time: what a map needs beside its own two columns
 _BLOCK = 1 << 19

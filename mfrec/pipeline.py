@@ -1,18 +1,16 @@
 """From interactions to a recommender: fit the factors, build the indexes, put it together."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mfrec.directions import DIRECTIONS, Direction, Pair, Side, Similarity
+from mfrec.directions import INDEX_KEYS, Pair
 from mfrec.errors import DataError
 from mfrec.factors import Factors
-from mfrec.index import Candidates, Index, IndexParams, build_options
-from mfrec.index.calibrate import draw, fastest
+from mfrec.index import Indexes, IndexParams, build_indexes
 from mfrec.links import Links
 from mfrec.recommender import Recommender
 
@@ -45,7 +43,7 @@ def fit(
 
     params = params or ALSParams()
     factors = fit_als(interactions, params, progress=progress)
-    return build(interactions, factors, index_params, info={"als": asdict(params)})
+    return build(interactions, factors, index_params, info={"als": asdict(params)}, progress=progress)
 
 
 def build(
@@ -54,6 +52,7 @@ def build(
     index_params: IndexParams | None = None,
     *,
     info: Mapping[str, Any] | None = None,
+    progress: bool = False,
 ) -> Recommender:
     """Build the indexes over given factors; they may come from `fit_als` or from elsewhere.
 
@@ -74,29 +73,23 @@ def build(
         factors=factors,
         ids=interactions.ids,
         links=Pair(_links(interactions.matrix), _links(by_item)),
-        indexes=build_indexes(factors, index_params),
+        indexes=index(factors, index_params, progress=progress),
         labels=interactions.labels,
         info={"index": asdict(index_params), "libraries": _versions(), **(info or {})},
     )
 
 
-def build_indexes(factors: Factors, params: IndexParams) -> dict[tuple[Side, Similarity], Index]:
-    """Build one index per (target side, similarity) at the same time, then time them one after the other."""
-    norms = Pair.of(lambda side: Candidates(factors[side], "dot").norms)
+def index(factors: Factors, params: IndexParams, *, progress: bool = False) -> Indexes:
+    """Build one index per (target side, similarity); see `mfrec.index.build_indexes`."""
+    from threadpoolctl import threadpool_limits
+    from tqdm.auto import tqdm
 
-    def options(row: Direction) -> list[Index]:
-        candidates = Candidates(factors[row.target], row.similarity, norms[row.target])
-        return build_options(candidates, queries[row.index], params)
-
-    # one direction of each index lends it its queries
-    rows = {row.index: row for row in DIRECTIONS.values()}
-    queries = {
-        key: draw(factors[row.query], len(factors[row.target]), not row.across, params.seed)
-        for key, row in rows.items()
-    }
-    with ThreadPoolExecutor() as pool:
-        built = dict(zip(rows, pool.map(options, rows.values()), strict=True))
-    return {key: fastest(built[key], queries[key], min(params.at_k)) for key in rows}
+    # the indexes are built side by side: BLAS threads below them fight for the same cores
+    with (
+        threadpool_limits(1, user_api="blas"),
+        tqdm(total=len(INDEX_KEYS), desc="indexes", unit="index", disable=not progress) as bar,
+    ):
+        return build_indexes(factors, params, lambda: bar.update(1))
 
 
 def _links(matrix: Any) -> Links:

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mfrec import fold_in as closed_form
-from mfrec.directions import DIRECTIONS, Direction, Pair, Side, Similarity, other
+from mfrec.arrays import NOTHING, Numbers, Similarity, Vector
+from mfrec.directions import DIRECTIONS, Direction, Pair, Side, other
 from mfrec.directions import direction as row_of
 from mfrec.errors import DataError, ParameterError
-from mfrec.factors import Factors, Vector
-from mfrec.ids import Id, IdMap, Numbers
-from mfrec.index.base import NOTHING, Hits, Index
+from mfrec.factors import Factors
+from mfrec.ids import Id, IdMap
+from mfrec.index import Hits, Index
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
 

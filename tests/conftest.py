@@ -14,7 +14,6 @@ from mfrec.als import ALSParams
 from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.recommender import Recommender
-from tests.layouts import TREES
 
 settings.register_profile("mfrec", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mfrec")
@@ -56,7 +55,7 @@ def small_model(interactions: Interactions, *, index: str = "annoy", seed: int =
     params = ALSParams(
         factors=factors, regularization=0.5, alpha=10.0, iterations=5, seed=seed, threads=1, transform="value"
     )
-    return mfrec.fit(interactions, params, IndexParams(index=index, trees=10, seed=seed, **TREES))
+    return mfrec.fit(interactions, params, IndexParams(index=index, trees=10, seed=seed))
 
 
 @pytest.fixture(scope="session")

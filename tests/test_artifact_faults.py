@@ -23,6 +23,7 @@ import mfrec
 from mfrec import atomic, manifest
 from mfrec.directions import SIDES
 from mfrec.errors import ArtifactError
+from mfrec.index.annoy import Forest
 from mfrec.interactions import Interactions
 from mfrec.recommender import Recommender
 from tests.conftest import random_interactions, small_model
@@ -274,10 +275,10 @@ def test_an_edit_without_a_new_seal_is_seen(folder: Path) -> None:
     assert_refused(folder, manifest.NAME)
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, "1", None])
+@pytest.mark.parametrize("version", [0, 3, 99, "1", "2", True, None])
 def test_another_format_version_says_what_to_do(folder: Path, version: Any) -> None:
     edit(folder, lambda content: content.update(format_version=version))
-    with pytest.raises(ArtifactError, match=f"has format version {version!r}, this mfrec reads 1: install"):
+    with pytest.raises(ArtifactError, match=f"has format version {version!r}, this mfrec reads 1 and 2: install"):
         mfrec.load(folder)
 
 
@@ -401,7 +402,12 @@ def test_an_annoy_file_built_with_something_else_is_built_again_with_a_warning(
 def rewrite(folder: Path, name: str, array: Any) -> None:
     """Replace an array and describe it correctly, as a buggy writer would."""
     np.save(folder / name, array, allow_pickle=False)
-    raw = (folder / name).read_bytes()
+    rewrite_file(folder, name, (folder / name).read_bytes())
+
+
+def rewrite_file(folder: Path, name: str, raw: bytes) -> None:
+    """Replace a file and describe it correctly."""
+    (folder / name).write_bytes(raw)
     entry = {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
     edit(folder, lambda content: content["files"].update({name: entry}))
 
@@ -514,9 +520,8 @@ def test_a_disk_that_is_full_for_annoy_leaves_what_was_there(
 ) -> None:
     shutil.copytree(pristine / "one", tmp_path / "model")
     two = mfrec.load(pristine / "two")
-    index = next(index for index in two.indexes.values() if index.backend == "annoy")
     with monkeypatch.context() as patch:
-        patch.setattr(type(index), "write", failing(type(index).write, 1, OSError("Unable to write")))
+        patch.setattr(Forest, "write", failing(Forest.write, 1, OSError("Unable to write")))
         with pytest.raises(ArtifactError, match=r"cannot save to .*Unable to write"):
             two.save(tmp_path / "model")
     assert_untouched(tmp_path, pristine, before=True)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfrec.als import ALSParams, fit_als
+from mfrec.arrays import Matrix
 from mfrec.basis import CONSENSUS, whitened
 from mfrec.directions import Pair
 from mfrec.errors import ParameterError
-from mfrec.factors import Matrix
 from tests.conftest import random_interactions
 
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfrec import batch
+from mfrec.arrays import NOTHING, Matrix
 from mfrec.batch import Rankings, recommend_all
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.errors import ParameterError
-from mfrec.factors import Factors, Matrix
+from mfrec.factors import Factors
 from mfrec.index import IndexParams
-from mfrec.index.base import NOTHING, exact_search
+from mfrec.index.base import exact_search
 from mfrec.pipeline import build
 from mfrec.recommender import Recommender
 from tests.conftest import random_interactions

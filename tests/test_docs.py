@@ -10,7 +10,7 @@ import mfrec
 from mfrec.cli import COMMANDS, cli
 from mfrec.commands.catalogues import catalogue_options
 from mfrec.directions import DIRECTIONS
-from mfrec.index.params import TAILS
+from mfrec.index import BACKENDS
 
 
 @catalogue_options
@@ -45,8 +45,8 @@ def test_every_public_name_exists_and_is_in_the_readme(name: str) -> None:
     assert re.search(rf"\b{name}\b", README), f"{name} is not in the README"
 
 
-@pytest.mark.parametrize("name", [*DIRECTIONS, *TAILS])
-def test_every_direction_and_tail_is_in_the_readme(name: str) -> None:
+@pytest.mark.parametrize("name", [*DIRECTIONS, *BACKENDS])
+def test_every_direction_and_index_is_in_the_readme(name: str) -> None:
     assert name in README
 
 

@@ -10,8 +10,9 @@ import pytest
 
 import mfrec
 from mfrec import manifest, map2d
+from mfrec.arrays import Matrix
 from mfrec.directions import SIDES, Pair
-from mfrec.factors import Factors, Matrix
+from mfrec.factors import Factors
 from mfrec.map2d import coordinates
 from mfrec.recommender import Recommender
 from tests.test_artifact import files

@@ -9,12 +9,13 @@ import click
 
 from mfrec import artifact
 from mfrec.als import ALSParams
-from mfrec.commands.output import show_ranking, table
+from mfrec.commands.output import show_indexes, show_ranking, table
 from mfrec.datasets import data_home, load_movielens
 from mfrec.datasets import download as fetch
 from mfrec.datasets.synthetic import sample
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.errors import DataError, DownloadError
+from mfrec.index import IndexParams
 from mfrec.interactions import Interactions
 from mfrec.pipeline import fit
 
@@ -36,7 +37,7 @@ def demo(out: Path | None, use_sample: bool, k: int) -> None:
         name, interactions = ("sample", sample().interactions) if use_sample else _real_or_sample()
     click.echo(f"{name}: {interactions!r}")
     with _timed(stages, "fit the factors, build the indexes"):
-        model = fit(interactions, ALSParams(), progress=True)
+        model = fit(interactions, ALSParams(), IndexParams(), progress=True)
     folder = out or Path("models") / name
     with _timed(stages, "save"):
         model.save(folder)
@@ -46,6 +47,8 @@ def demo(out: Path | None, use_sample: bool, k: int) -> None:
         answers = [(row, key, loaded.recommend(row.name, [key], k)[0]) for row, key in _questions()]
     for row, key, ranking in answers:
         show_ranking(loaded, row, key, ranking)
+    click.echo()
+    show_indexes(loaded, IndexParams())
     click.echo()
     click.echo(table([{"stage": stage, "seconds": f"{seconds:.3f}"} for stage, seconds in stages.items()]))
     size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20

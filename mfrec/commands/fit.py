@@ -18,7 +18,7 @@ from mfrec.commands.options import (
     read_source,
     source_options,
 )
-from mfrec.commands.output import index_rows, table
+from mfrec.commands.output import show_indexes
 from mfrec.content import cold_start
 from mfrec.directions import Pair
 from mfrec.index import IndexParams
@@ -70,7 +70,7 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
     click.echo(f"{model!r} fitted and indexed in {fitted - read:.1f} s, saved to {folder}")
     for line in told(model, catalogues):
         click.echo(line)
-    click.echo(table(index_rows(model)))
+    show_indexes(model, index)
     some = next(iter(model.ids.user))
     click.echo(f"next: mfrec recommend {folder} user2item {some}")
 

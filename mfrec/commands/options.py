@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import click
 
@@ -53,26 +53,31 @@ def parameter_options(*classes: type, only: tuple[str, ...] = ()) -> Callable[[C
     def add(command: Command) -> Command:
         seen: set[str] = set()
         for cls in classes:
+            kinds = get_type_hints(cls)
             for field in reversed(fields(cls)):
-                if (
-                    field.name in seen
-                    or (only and field.name not in only)
-                    or not isinstance(field.default, int | float | str)
-                ):
+                kind = _option_type(field.name, kinds[field.name])
+                if kind is None or field.name in seen or (only and field.name not in only):
                     continue
                 seen.add(field.name)
-                kind: Any = click.Choice(list(BACKENDS)) if field.name == "index" else type(field.default)
+                default = "derived" if field.default is None else field.default
                 option = click.option(
                     f"--{field.name.replace('_', '-')}",
                     field.name,
                     type=kind,
                     default=None,
-                    help=f"{cls.__name__}.{field.name}  [default: {field.default}]",
+                    help=f"{cls.__name__}.{field.name}  [default: {default}]",
                 )
                 command = option(command)
         return command
 
     return add
+
+
+def _option_type(name: str, hint: Any) -> Any:
+    """Return what click reads a field of this type as; None for what has no place on a command line."""
+    if name == "index":
+        return click.Choice([*BACKENDS, "auto"])
+    return next((kind for kind in (bool, int, float, str) if hint in (kind, kind | None)), None)
 
 
 def read_source(source: str, options: dict[str, Any]) -> Interactions:

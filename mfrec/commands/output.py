@@ -6,11 +6,15 @@ from typing import Any
 import click
 from tabulate import tabulate
 
-from mfrec.directions import Direction, Side
-from mfrec.index import Index
+from mfrec.arrays import Similarity
+from mfrec.directions import DIRECTIONS, Direction, Side
+from mfrec.index import Index, IndexParams, median_us, queries_of
 from mfrec.recommender import Ranking, Recommender
 
 WIDEST = 60
+TIMED = 50
+# per index and k: median microseconds of a search, and of the exact scan
+Times = dict[tuple[Side, Similarity], dict[int, tuple[float, float]]]
 
 
 def table(rows: list[dict[str, Any]], **options: Any) -> str:
@@ -52,21 +56,39 @@ def ranking_json(row: Direction, key: Any, ranking: Ranking) -> dict[str, Any]:
     return {"direction": row.name, row.query: key, "target": row.target, "exact": ranking.exact, "results": hits}
 
 
-def index_rows(model: Recommender) -> list[dict[str, Any]]:
-    """Return one row per index: its measured recall, time and settings."""
-    return [_index_row(side, similarity, index) for (side, similarity), index in model.indexes.items()]
+def index_rows(model: Recommender, times: Times | None = None) -> list[dict[str, Any]]:
+    """Return one row per index: how it searches, its recall and, where they were taken, times beside the scan's."""
+    return [_index_row(key, index, times) for key, index in model.indexes.items()]
 
 
-def _index_row(side: str, similarity: str, index: Index) -> dict[str, Any]:
-    measured = index.measured
-    return {
-        "index": f"{side} {similarity}",
-        "backend": index.backend,
-        **{name: f"{value:.3f}" for name, value in measured.items() if name.startswith("recall@")},
-        "proven": f"{measured['exact']:.0%}" if "exact" in measured else "",
-        "median us": str(measured.get("microseconds", "")),
-        "settings": ", ".join(f"{name} {value}" for name, value in index.settings().items()),
-    }
+def _index_row(key: tuple[Side, Similarity], index: Index, times: Times | None) -> dict[str, Any]:
+    settings = index.settings()
+    row = {"index": " ".join(key), "backend": index.backend, "candidates": str(len(index.candidates))}
+    row["trees"] = str(settings.get("trees", ""))
+    for name in ("heads", "search_k"):
+        row[name] = "/".join(str(value) for value in settings.get(name, {}).values())
+    row |= {f"recall@{k}": f"{share:.3f}" for k, share in index.measured["recall"].items()}
+    row["scans from k"] = str(settings["scan_from_k"])
+    for k, (own, scan) in (times or {}).get(key, {}).items():
+        row[f"us@{k}"] = f"{own:.0f} ({scan:.0f})"
+    return row
+
+
+def show_indexes(model: Recommender, params: IndexParams) -> None:
+    """Print the indexes with the time of a search beside a scan's, and which option is for scanning."""
+    directions = {direction.index: direction for direction in DIRECTIONS.values()}
+    times: Times = {}
+    for key, index in model.indexes.items():
+        queries, scan = queries_of(model.factors, directions[key], TIMED, params.seed), Index(index.candidates)
+        times[key] = {k: (median_us(index, queries, k), median_us(scan, queries, k)) for k in params.at_k}
+    click.echo(table(index_rows(model, times)))
+    click.echo("us: median microseconds of a search (and of an exact scan)")
+    slow = [" ".join(key) for key, by_k in times.items() if all(own >= 2 * scan for own, scan in by_k.values())]
+    if slow and params.index == "annoy":
+        click.echo(
+            f"{', '.join(slow)}: an exact scan is at least twice as fast on this machine; --index auto takes it there, "
+            "--index exact everywhere"
+        )
 
 
 def counted(count: int, side: Side) -> str:

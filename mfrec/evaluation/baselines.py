@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from mfrec.arrays import lengths
 from mfrec.directions import DIRECTIONS, Pair, Side, other
 from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k, best_scores
 from mfrec.factors import Factors
-from mfrec.index.base import lengths
 from mfrec.links import Links
 
 Baseline = Callable[[Pair[Links], int, int], Scorer]

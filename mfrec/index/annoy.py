@@ -1,28 +1,24 @@
-"""A tail in Annoy's trees; the only importer of ``annoy``.
+"""Annoy's random projection trees (spotify/annoy) as a finder; the only importer of ``annoy``."""
 
-Random hyperplane trees (spotify/annoy). Its trees split by direction, so they suit a tail of vectors of similar
-length, or any vectors by cosine.
-"""
-
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar
 
 import numpy as np
 from annoy import AnnoyIndex
-from numpy.typing import NDArray
 
-from mfrec.directions import Similarity
+from mfrec.arrays import NOTHING, Candidates, Numbers, Similarity, Vector, unit, unit_rows
 from mfrec.errors import BackendError
-from mfrec.factors import Vector
-from mfrec.index.base import NOTHING, RANDOM_READ, Candidates, Numbers, Settings, exact_search, length_of
-from mfrec.index.ranged import Effort, Floor, Probe, effort_for
+from mfrec.index.base import LOOKED_UP, Growing, Index, Settings, exact_search
+from mfrec.index.calibrate import Queries, Trial, calibrated, heads_by_rank
+from mfrec.index.params import IndexParams
 
-METRICS: dict[Similarity, Literal["dot", "angular"]] = {"dot": "dot", "cosine": "angular"}
-
-# asked for beyond k, so that rounding inside Annoy cannot displace a hit
-SLACK = 4
+TREES: dict[Similarity, int] = {"dot": 20, "cosine": 30}
+# of the quantiles tried as heads, the one for the shortest lists that no head is shorter than
+IN_EVERY_HEAD = 2
+# what a call costs before it inspects its first node, in nodes
+CALL = 300
 
 REMEDY = (
     "reinstall it from source without fast-math: ANNOY_COMPILER_ARGS='-O3,-std=c++14,-fno-fast-math' "
@@ -30,73 +26,43 @@ REMEDY = (
 )
 
 
-@dataclass(frozen=True)
-class TreeSettings:
-    """What a forest was built with."""
-
-    metric: Literal["dot", "angular"]
-    trees: int
-    seed: int
-
-
 @dataclass(frozen=True, eq=False)
-class Trees:
-    """A forest over some of the candidates.
+class Forest:
+    """A forest by angle over the candidates from ``first`` on, in the index's order.
 
-    Parameters
-    ----------
-    grown
-        What it was built with.
-    search_k
-        How many nodes to inspect, by k.
-    numbers
-        The candidate's number of every item in the forest.
-    size
-        How many factors a vector has.
-    forest
-        Annoy's index.
+    Among vectors of similar length the angle decides about the inner product, too.
     """
 
-    grown: TreeSettings
-    search_k: Effort
-    numbers: Numbers
-    size: int
-    forest: Any
-    kind: str = "trees"
-    library: str | None = "annoy"
+    annoy: AnnoyIndex
+    first: int
+    trees: int
+    seed: int
+    backend: ClassVar[str] = "annoy"
+    library: ClassVar[str] = "annoy"
+    effort: ClassVar[str] = "search_k"
+    efforts = (100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600)
 
-    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
-        """Propose what the trees find."""
-        count = min(k + extra + SLACK, len(self.numbers))
-        inspect = max(effort_for(self.search_k, k + extra), count)
-        places = self.forest.get_nns_by_vector(_for_annoy(query, self.grown.metric).tolist(), count, inspect)
-        return Probe(self.numbers[np.array(places, np.int64)], False, inspect * self.size * RANDOM_READ)
+    def neighbours(self, query: Vector, effort: int, asked: int) -> Numbers:
+        """Return places in the order, the nearest first."""
+        # at length 1, as the items are: Annoy's own products of very short vectors vanish in float32
+        found = self.annoy.get_nns_by_vector(unit(query).tolist(), asked, max(effort, asked))
+        return np.array(found, np.int64) + self.first
+
+    def cost(self, effort: int, asked: int) -> float:
+        """Return what `neighbours` costs, in scanned rows."""
+        return LOOKED_UP * (CALL + max(effort, asked) + asked)
 
     def settings(self) -> Settings:
-        """Return what the forest was built with and how far it is searched."""
-        return {**asdict(self.grown), "search_k": [list(step) for step in self.search_k]}
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the numbers."""
-        return {"numbers": self.numbers}
+        """Return what it was built with, as JSON values."""
+        return {"trees": self.trees, "seed": self.seed, "in_no_tree": self.first}
 
     def write(self, path: Path) -> None:
         """Write Annoy's file; the forest is a memory map of it from then on."""
-        self.forest.save(str(path))
+        self.annoy.save(str(path))
 
 
-def grow(candidates: Candidates, numbers: Numbers, settings: TreeSettings) -> Any:
-    """Build Annoy's trees over some candidates; one thread, so that the same seed gives the same bytes."""
-    forest = AnnoyIndex(candidates.vectors.shape[1], settings.metric)
-    forest.set_seed(settings.seed)
-    for place, number in enumerate(numbers.tolist()):
-        forest.add_item(place, _for_annoy(candidates.vectors[number], settings.metric).tolist())
-    forest.build(settings.trees, n_jobs=1)
-    return forest
-
-
-def build(candidates: Candidates, numbers: Numbers, trees: int, seed: int, search_k: Effort) -> Trees:
-    """Grow a forest over some candidates.
+def prepare(candidates: Candidates, queries: Queries, params: IndexParams) -> Growing:
+    """Read the heads off the exact answers of the queries, and add all other candidates to a forest.
 
     Raises
     ------
@@ -104,11 +70,21 @@ def build(candidates: Candidates, numbers: Numbers, trees: int, seed: int, searc
         When the installed annoy fails its self-test.
     """
     self_test()
-    settings = TreeSettings(METRICS[candidates.similarity], trees, seed)
-    return Trees(settings, search_k, numbers, candidates.vectors.shape[1], grow(candidates, numbers, settings))
+    trial = Trial.of(candidates, queries, params)
+    order = by_length(candidates)
+    heads, first = {k: [0] for k in trial.ks}, 0
+    if order is not None:
+        sizes = heads_by_rank(Index(candidates, order=order), trial)
+        first = min(sizes[trial.ks[0]][IN_EVERY_HEAD], len(candidates) - 1)
+        heads = {k: [head for head in sizes[k] if head >= first] or [first] for k in trial.ks}
+    trees = params.trees or TREES[candidates.similarity]
+    forest = Forest(_with_items(candidates, order, first, params.seed), first, trees, params.seed)
+    index = Index(candidates, forest, order)
+    # with one job the same seed gives the same bytes
+    return lambda: forest.annoy.build(trees, n_jobs=1), lambda: calibrated(index, trial, heads)
 
 
-def restore(candidates: Candidates, settings: Settings, numbers: Numbers, path: Path | None) -> Trees:
+def restore(candidates: Candidates, settings: Settings, order: Numbers | None, path: Path | None) -> Forest:
     """Open a forest from its file; without a file it is grown again.
 
     Raises
@@ -116,23 +92,33 @@ def restore(candidates: Candidates, settings: Settings, numbers: Numbers, path: 
     BackendError
         When the file does not hold the forest that the settings tell of.
     """
-    grown = TreeSettings(**{name: settings[name] for name in TreeSettings.__dataclass_fields__})
-    size = candidates.vectors.shape[1]
+    first, trees, seed = settings["in_no_tree"], settings["trees"], settings["seed"]
     if path is None:
         self_test()
-        forest = grow(candidates, numbers, grown)
+        annoy = _with_items(candidates, order, first, seed)
+        annoy.build(trees, n_jobs=1)
     else:
-        forest = AnnoyIndex(size, grown.metric)
-        forest.load(str(path))
-        if forest.get_n_items() != len(numbers):
-            raise BackendError(f"{path.name} holds {forest.get_n_items()} items, expected {len(numbers)}")
-    return Trees(grown, tuple((k, n) for k, n in settings["search_k"]), numbers, size, forest)
+        annoy = AnnoyIndex(candidates.vectors.shape[1], "angular")
+        annoy.load(str(path))
+        # (a small forest does not know how many trees it has)
+        if annoy.get_n_items() != len(candidates) - first:
+            raise BackendError(f"{path.name} holds {annoy.get_n_items()} items, expected {len(candidates) - first}")
+    return Forest(annoy, first, trees, seed)
 
 
-def _for_annoy(vector: Vector, metric: str) -> Vector:
-    """Return unit vectors for angles: Annoy's own products of very short ones vanish in float32."""
-    length = length_of(vector) if metric == "angular" else 0.0
-    return vector / np.float32(length) if length > 0 else vector
+def by_length(candidates: Candidates) -> Numbers | None:
+    """Return all numbers, the longest vector first, ties by number; None by cosine, where lengths do not count."""
+    return None if candidates.similarity == "cosine" else np.argsort(-candidates.norms, kind="stable")
+
+
+def _with_items(candidates: Candidates, order: Numbers | None, first: int, seed: int) -> AnnoyIndex:
+    """Return a forest of the candidates from ``first`` on at length 1, without trees yet."""
+    numbers = slice(None) if order is None else order[first:]
+    forest = AnnoyIndex(candidates.vectors.shape[1], "angular")
+    forest.set_seed(seed)
+    for place, vector in enumerate(unit_rows(candidates.vectors[numbers], candidates.norms[numbers])):
+        forest.add_item(place, vector.tolist())
+    return forest
 
 
 @cache
@@ -145,10 +131,10 @@ def self_test() -> None:
         With the remedy (spotify/annoy#679, #682, #686).
     """
     vectors = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
-    for similarity, metric in METRICS.items():
-        candidates = Candidates(vectors, similarity)
-        forest = grow(candidates, np.arange(200), TreeSettings(metric, 5, 1))
-        for query in vectors[:10]:
-            expected = exact_search(candidates, query, 5, NOTHING).numbers.tolist()
-            if forest.get_nns_by_vector(query.tolist(), 5, 10_000) != expected:
-                raise BackendError(f"the installed annoy finds wrong {metric} neighbours: {REMEDY}")
+    candidates = Candidates(vectors, "cosine")
+    forest = Forest(_with_items(candidates, None, 0, 1), 0, 5, 1)
+    forest.annoy.build(5, n_jobs=1)
+    for query in vectors[:10]:
+        expected = exact_search(candidates, query, 5, NOTHING).numbers.tolist()
+        if forest.neighbours(query, 10_000, 5).tolist() != expected:
+            raise BackendError(f"the installed annoy finds wrong neighbours: {REMEDY}")

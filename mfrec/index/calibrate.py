@@ -1,28 +1,29 @@
-"""How good and how fast an index is, measured on real queries against exact search."""
+"""Calibration: how far an index has to search, by its recall on real queries against their exact answers."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.factors import Matrix
-from mfrec.index.base import NOTHING, Candidates, Hits, Index, Numbers, exact_search
+from mfrec.arrays import NOTHING, Candidates, Matrix, Numbers, Scores, Vector, lengths, near_top, without
+from mfrec.index.base import CLOSEST, Index, Level
 from mfrec.index.params import IndexParams
-from mfrec.index.ranged import Effort, RangedIndex
 
-LEAST_SAMPLE, MOST_SAMPLE = 200, 500
-# exact answers are what a sample costs: with many candidates it has to be smaller
-SAMPLE_BUDGET = 100_000_000
-# the first look at an option: enough to rank options by work, and to drop hopeless ones
-GLANCE = 50
-# what is chosen on a sample must also hold on fresh queries
-MARGIN = 0.004
-# a proof that nothing was missed is worth this much more work
-PROOF_PREMIUM = 1.25
-TIMED = 100
+# how many queries to calibrate on: where candidates are few, an index is quick however it is set
+FEW_QUERIES, MANY_QUERIES, MANY_CANDIDATES = 200, 600, 10_000
+MARGIN = 0.003
+QUANTILES = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
+# up to so many candidates the finder answers wherever it reaches the target; above, only where it takes less work
+# than a scan
+SMALL = 10_000
+# how many queries give a first look at an effort, and how far below the target it is given up
+GLANCE, FAR = 80, 0.015
+# so much work, in scanned rows, at most for one effort, so that calibration takes no longer than growing the trees
+ROWS = 12_000_000
+# exact scores of so many values are computed at once
+_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +49,14 @@ class Queries:
         """Return what one query rules out."""
         return NOTHING if self.own is None else self.own[place : place + 1]
 
-    def first(self, count: int) -> "Queries":
-        """Return the first few queries."""
-        return Queries(self.vectors[:count], None if self.own is None else self.own[:count])
+
+def sample_size(n_candidates: int) -> int:
+    """Return how many queries to calibrate an index on."""
+    return MANY_QUERIES if n_candidates > MANY_CANDIDATES else FEW_QUERIES
 
 
-def draw(vectors: Matrix, n_candidates: int, same_side: bool, seed: int) -> Queries:
-    """Draw a seeded sample of the vectors that will be asked; those of length zero have no answer to miss."""
-    size = int(np.clip(SAMPLE_BUDGET // max(n_candidates, 1), LEAST_SAMPLE, MOST_SAMPLE))
+def draw(vectors: Matrix, same_side: bool, size: int, seed: int) -> Queries:
+    """Draw a seeded sample of the vectors that will be queried; those of length zero have no answer to miss."""
     numbers = np.flatnonzero(vectors.any(axis=1))
     chosen = np.random.default_rng(seed).permutation(numbers)[:size]
     return Queries(np.ascontiguousarray(vectors[chosen]), chosen if same_side else None)
@@ -63,126 +64,155 @@ def draw(vectors: Matrix, n_candidates: int, same_side: bool, seed: int) -> Quer
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Queries together with their exact answers.
+    """Queries with their exact answers, and the recall to reach at every k, ascending.
 
-    Parameters
-    ----------
-    queries
-        What is asked.
-    floors
-        For every k the exact k-th score of each query, -inf where fewer than k are eligible.
-    target
-        The recall to reach at every k.
+    An answer holds all candidates that score as high as the best of the largest k, best first: at least k of them
+    where so many are eligible, more where scores tie.
     """
 
     queries: Queries
-    floors: dict[int, NDArray[np.float32]]
+    answers: list[Numbers]
+    scores: list[Scores]
+    ks: tuple[int, ...]
     target: float
 
     @classmethod
     def of(cls, candidates: Candidates, queries: Queries, params: IndexParams) -> "Trial":
-        """Answer the queries exactly."""
-        ks = sorted({min(k, len(candidates)) for k in params.at_k})
-        floors = {k: np.full(len(queries), -np.inf, np.float32) for k in ks}
-        for place, query in enumerate(queries.vectors):
-            scores = exact_search(candidates, query, ks[-1], queries.excluded(place)).scores
-            for k in ks:
-                if len(scores) >= k:
-                    floors[k][place] = scores[k - 1]
-        return cls(queries, floors, params.target_recall)
+        """Answer the queries exactly, block by block."""
+        ks = tuple(sorted({min(k, len(candidates)) for k in params.at_k}))
+        rows = max(1, _BLOCK // len(candidates))
+        found = [
+            _best_with_ties(candidates, queries.vectors[start + i], row, ks[-1], queries.excluded(start + i))
+            for start in range(0, len(queries), rows)
+            for i, row in enumerate(candidates.fast_score_rows(queries.vectors[start : start + rows]))
+        ]
+        return cls(queries, [f[0] for f in found], [f[1] for f in found], ks, params.target_recall)
 
-    def glance(self) -> "Trial":
-        """Return the first few queries alone."""
-        return replace(self, queries=self.queries.first(GLANCE), floors={k: f[:GLANCE] for k, f in self.floors.items()})
-
-    def ask(self, index: Index, k: int) -> list[Hits]:
-        """Return the hits of every query."""
-        vectors = enumerate(self.queries.vectors)
-        return [index.search(query, k, self.queries.excluded(place)) for place, query in vectors]
-
-    def recall(self, index: Index, k: int) -> float:
-        """Return the share of the k best that an index finds; higher is better."""
-        return recall(self.ask(index, k), self.floors[k], k)
-
-    def reached(self, index: Index, k: int) -> bool:
-        """Whether the recall at k is on target, with a margin for fresh queries."""
-        return self.recall(index, k) >= min(1.0, self.target + MARGIN)
+    def floors(self, k: int) -> Scores:
+        """Return the exact k-th score of each query; -inf where fewer than k are eligible."""
+        return np.array([s[k - 1] if len(s) >= k else -np.inf for s in self.scores], np.float32)
 
 
-def recall(hits: Sequence[Hits], floors: NDArray[np.float32], k: int) -> float:
-    """Return the share of the k best that were found, counted by score, so that a tie is no miss."""
-    # both sides are float64 scores rounded once, so that equal vectors compare equal
-    pairs = zip(hits, floors, strict=True)
-    found = [np.count_nonzero(h.scores >= floor) / k for h, floor in pairs if floor > -np.inf]
-    return float(np.mean(found)) if found else 1.0
+def _best_with_ties(
+    candidates: Candidates, query: Vector, row: Scores, k: int, excluded: Numbers
+) -> tuple[Numbers, Scores]:
+    """Return every candidate that scores as high as the k-th best, best first, given all scores in float32."""
+    row[excluded] = -np.inf
+    near = without(near_top(row, min(k, len(row) - len(excluded)), candidates.margin(query)), excluded)
+    numbers, scores = candidates.best(query, near, len(near))
+    kept = scores >= scores[k - 1] if len(scores) >= k else slice(None)
+    return numbers[kept], scores[kept]
 
 
-def least_effort(make: Callable[[Effort], RangedIndex], steps: Sequence[int], trial: Trial) -> RangedIndex:
-    """Return an index that searches, at every k, only as far as the target takes; the last step where none does."""
-    glance, effort = trial.glance(), []
-    for k in trial.floors:
-        enough = steps[-1]
-        for step in steps:
-            index = make(((k, step),))
-            if glance.recall(index, k) >= trial.target - 5 * MARGIN and trial.reached(index, k):
-                enough = step
-                break
-        effort.append((k, enough))
-    return make(tuple(effort))
+def heads_by_rank(index: Index, trial: Trial) -> dict[int, list[int]]:
+    """Return by k the sizes of head to try, ascending: quantiles of where the true best lie in the order by length."""
+    heads = {}
+    for k in trial.ks:
+        places = [index.places[numbers[:k]] for numbers in trial.answers if len(numbers) >= k]
+        pooled = np.concatenate(places) if places else np.array([k - 1])
+        heads[k] = [int(place) + 1 for place in np.quantile(pooled, QUANTILES)]
+    return heads
 
 
-def choose(options: Iterable[RangedIndex], trial: Trial) -> RangedIndex:
-    """Return the option with the least work that reaches the target at every k, with what it measured.
+def calibrated(index: Index, trial: Trial, heads: Mapping[int, Sequence[int]]) -> Index:
+    """Return the index with the cheapest levels that reach the target.
 
-    Where none does, the option with the best recall is taken.
+    Work is counted, never timed, so that the same seed gives the same index on a busy machine.
+
+    Parameters
+    ----------
+    heads
+        By k, the sizes of head to try; 0 is none.
     """
-    looks = [(option, *_look(option, trial.glance())) for option in options]
-    hopeful = [look for look in looks if look[2] >= trial.target - 5 * MARGIN]
-    for option, _, _ in sorted(hopeful, key=lambda look: look[1]):
-        if all(trial.reached(option, k) for k in trial.floors):
-            return replace(option, measured=measure(option, trial))
-    best = max(looks, key=lambda look: look[2])[0]
-    return replace(best, measured=measure(best, trial))
+    levels, shares, effort = [], {}, 0
+    for k in trial.ks:
+        level, share, _ = _cheapest(index, trial, k, heads[k], effort)
+        shares[str(k)] = round(share, 4)
+        if level is not None:
+            levels.append(level)
+            # without a head a longer list takes no less
+            effort = 0 if level.head else level.effort
+    order = index.order if index.order is not None else NOTHING
+    longest = index.candidates.vectors[order[: max((level.head for level in levels), default=0)]]
+    measured = {"queries": len(trial.queries), "recall": shares}
+    return replace(index, longest=np.ascontiguousarray(longest), levels=tuple(levels), measured=measured)
 
 
-def _look(option: RangedIndex, trial: Trial) -> tuple[float, float]:
-    """Return the work per query (the geometric mean over all k), and the worst recall."""
-    worst, work = 1.0, 1.0
-    for k in trial.floors:
-        hits = trial.ask(option, k)
-        worst = min(worst, recall(hits, trial.floors[k], k))
-        proven = all(h.exact for h in hits)
-        work *= float(np.mean([h.work for h in hits])) / (PROOF_PREMIUM if proven else 1.0) if hits else 1.0
-    return work ** (1 / len(trial.floors)), worst
+class _Choice(NamedTuple):
+    """A level, its recall, and its work in scanned rows."""
+
+    level: Level | None
+    share: float
+    work: float
 
 
-def measure(index: Index, trial: Trial) -> dict[str, Any]:
-    """Return recall at every k, and the share of proven answers at the smallest."""
-    if not len(trial.queries):
-        return {}
-    found: dict[str, Any] = {"queries": len(trial.queries)}
-    for k in trial.floors:
-        hits = trial.ask(index, k)
-        found[f"recall@{k}"] = round(recall(hits, trial.floors[k], k), 4)
-        found.setdefault("exact", round(float(np.mean([h.exact for h in hits])), 4))
+def _cheapest(index: Index, trial: Trial, k: int, heads: Sequence[int], least_effort: int) -> _Choice:
+    """Return the level with the least work that reaches the target; None where a scan is better."""
+    n = len(index.candidates)
+    best = _Choice(None, 1.0, float(n) if n > SMALL else np.inf)
+    if index.finder is None or not len(trial.queries):
+        return best
+    for effort in index.finder.efforts:
+        if effort >= least_effort:
+            best = _cheaper(index, trial, [Level(k, effort, head) for head in heads], best)
+    # these efforts lie far apart: where that matters, two more are tried between the best one and the one before it
+    for part in (0.71, 0.84):
+        if best.level is not None and n > SMALL:
+            effort = round(part * best.level.effort)
+            best = _cheaper(index, trial, [Level(k, effort, head) for head in heads], best)
+    return best
+
+
+def _cheaper(index: Index, trial: Trial, levels: Sequence[Level], best: _Choice) -> _Choice:
+    """Return the cheapest of levels that differ in their heads alone and reach the target, or the best so far."""
+    level, beyond = levels[0], _beyond(index, trial, levels)
+    cost = index.finder.cost(level.effort, level.asked) if index.finder else 0.0
+    work = np.array([level.head for level in levels]) + beyond.mean(axis=0) * cost
+    if work.min() >= best.work:
+        return best
+    # a few queries are enough to see that an effort is far too small
+    shares = _recalls(index, trial, levels, beyond, slice(GLANCE))
+    if shares.mean(axis=0).max() < trial.target - FAR:
+        return best
+    rest = slice(GLANCE, max(GLANCE, int(ROWS / cost)))
+    shares = np.concatenate([shares, _recalls(index, trial, levels, beyond, rest)]).mean(axis=0)
+    choices = map(_Choice, levels, shares.tolist(), work.tolist())
+    # with a margin, since what is chosen on a sample must also hold on fresh queries
+    enough = min(1.0, trial.target + MARGIN)
+    return min([best, *(choice for choice in choices if choice.share >= enough)], key=lambda choice: choice.work)
+
+
+def _beyond(index: Index, trial: Trial, levels: Sequence[Level]) -> NDArray[np.bool_]:
+    """Return for which queries (rows) and levels (columns) the finder is asked."""
+    if index.order is None:
+        return np.ones((len(trial.queries), len(levels)), bool)
+    shortest = -index.shortness[np.array([level.head for level in levels]) - 1]
+    most = np.outer(lengths(trial.queries.vectors), shortest)
+    return trial.floors(levels[0].k)[:, None] <= CLOSEST * most
+
+
+def _recalls(
+    index: Index, trial: Trial, levels: Sequence[Level], beyond: NDArray[np.bool_], part: slice
+) -> NDArray[np.float64]:
+    """Return the recall of some queries (rows) at levels that differ in their heads alone; a tie is no miss.
+
+    Each query is answered once, for all heads. A query with fewer than k answers misses nothing.
+    """
+    k, effort, _ = levels[0]
+    heads = [level.head for level in levels]
+    found = np.ones((len(trial.queries.vectors[part]), len(levels)))
+    proposed = np.zeros(len(index.candidates), bool)
+    queries = zip(trial.queries.vectors[part], trial.answers[part], trial.scores[part], beyond[part], strict=True)
+    for row, (query, numbers, scores, asked) in enumerate(queries):
+        if index.finder is None or len(numbers) < k:
+            continue
+        truth = np.sort(index.places[numbers[scores >= scores[k - 1]]])
+        count = np.searchsorted(truth, heads)
+        if asked.any():
+            places = index.finder.neighbours(query, effort, levels[0].asked)
+            proposed[places] = True
+            missed = truth[~proposed[truth]]
+            proposed[places] = False
+            count = np.where(asked, len(truth) - len(missed) + np.searchsorted(missed, heads), count)
+        found[row] = np.minimum(count, k) / k
     return found
-
-
-def fastest(options: Sequence[Any], queries: Queries, k: int) -> Any:
-    """Time some indexes, nothing else running, and return the fastest with its median microseconds."""
-    if not len(queries):
-        return options[0]
-    times = [median_microseconds(option, queries.first(TIMED), k) for option in options]
-    best = int(np.argmin(times))
-    return replace(options[best], measured={**options[best].measured, "microseconds": times[best]})
-
-
-def median_microseconds(index: Index, queries: Queries, k: int) -> float:
-    """Return the median time of one search, one after the other."""
-    times = []
-    for place, query in enumerate(queries.vectors):
-        excluded = queries.excluded(place)
-        started = time.perf_counter_ns()
-        index.search(query, k, excluded)
-        times.append(time.perf_counter_ns() - started)
-    return round(float(np.median(times)) / 1000, 1)

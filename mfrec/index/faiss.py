@@ -1,113 +1,93 @@
-"""An optional backend for many million candidates: faiss's inverted file (extra ``faiss``).
+"""faiss's inverted file as a finder (extra ``faiss``), for many million candidates; the only importer of ``faiss``.
 
-Douze et al., "The Faiss library" (2024). The number of lists it scans is calibrated like everything else.
+Douze et al., "The Faiss library" (2024). The number of lists it scans is calibrated like Annoy's ``search_k``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mfrec.arrays import Candidates, Numbers, Vector, unit_rows
 from mfrec.errors import BackendError
-from mfrec.factors import Matrix, Vector
-from mfrec.index.base import RANDOM_READ, Candidates, Numbers, Settings
-from mfrec.index.calibrate import Queries, Trial, choose, least_effort
+from mfrec.index.base import Growing, Index, Settings
+from mfrec.index.calibrate import Queries, Trial, calibrated
 from mfrec.index.params import IndexParams
-from mfrec.index.ranged import NO_HEAD, Effort, Floor, Probe, RangedIndex, effort_for
 
-PROBES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 # faiss warns below this many training vectors per list
 POINTS_PER_LIST = 39
-SLACK = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
-    """faiss's inverted file over all candidates."""
+class InvertedFile:
+    """faiss's index over all candidates, and the seed of its k-means."""
 
     searcher: Any
-    probes: Effort
-    size: int
     seed: int
-    kind: str = "faiss"
-    library: str | None = "faiss-cpu"
+    backend: ClassVar[str] = "faiss"
+    library: ClassVar[str] = "faiss-cpu"
+    effort: ClassVar[str] = "probes"
 
-    def probe(self, query: Vector, k: int, extra: int, floor: Floor) -> Probe:
-        """Propose what faiss finds."""
-        faiss = _faiss()
-        probes = min(effort_for(self.probes, k + extra), self.searcher.nlist)
-        params = faiss.SearchParametersIVF(nprobe=probes)
-        count = min(k + extra + SLACK, self.searcher.ntotal)
-        found: Numbers = self.searcher.search(query[None], count, params=params)[1][0]
-        share = probes / self.searcher.nlist
-        return Probe(found[found >= 0], False, share * self.searcher.ntotal * self.size * RANDOM_READ)
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """The numbers of lists to try."""
+        lists = int(self.searcher.nlist)
+        return (*(probes for probes in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512) if probes < lists), lists)
+
+    def neighbours(self, query: Vector, effort: int, asked: int) -> Numbers:
+        """Return numbers, the nearest first."""
+        params = _faiss().SearchParametersIVF(nprobe=effort)
+        found: Numbers = self.searcher.search(query[None], asked, params=params)[1][0]
+        return found[found >= 0]
+
+    def cost(self, effort: int, asked: int) -> float:
+        """Return what `neighbours` costs, in scanned rows: the centres and the lists."""
+        return float(self.searcher.nlist + self.searcher.ntotal * effort / self.searcher.nlist)
 
     def settings(self) -> Settings:
-        """Return the number of lists, and how many are scanned."""
-        return {"lists": self.searcher.nlist, "seed": self.seed, "probes": [list(step) for step in self.probes]}
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return nothing: all is in the file."""
-        return {}
+        """Return the number of lists and the seed, as JSON values."""
+        return {"lists": self.searcher.nlist, "seed": self.seed}
 
     def write(self, path: Path) -> None:
         """Write faiss's file."""
         _faiss().write_index(self.searcher, str(path))
 
 
-def build(candidates: Candidates, queries: Queries, params: IndexParams) -> RangedIndex:
-    """Build a calibrated inverted file.
-
-    Raises
-    ------
-    BackendError
-        When faiss is not installed.
-    """
-    searcher = _train(_unit(candidates), params.seed)
+def prepare(candidates: Candidates, queries: Queries, params: IndexParams) -> Growing:
+    """Prepare an inverted file; BackendError when faiss is not installed."""
+    finder = InvertedFile(_empty(candidates, params.seed), params.seed)
     trial = Trial.of(candidates, queries, params)
-
-    def make(effort: Effort) -> RangedIndex:
-        tail = Lists(searcher, effort, candidates.vectors.shape[1], params.seed)
-        return RangedIndex(candidates, NO_HEAD, tail, backend="faiss")
-
-    return choose([least_effort(make, PROBES, trial)], trial)
+    index = Index(candidates, finder)
+    return lambda: _fill(finder.searcher, candidates), lambda: calibrated(index, trial, {k: [0] for k in trial.ks})
 
 
-def restore(
-    candidates: Candidates, settings: Settings, arrays: Mapping[str, NDArray[Any]], path: Path | None
-) -> RangedIndex:
+def restore(candidates: Candidates, settings: Settings, order: Numbers | None, path: Path | None) -> InvertedFile:
     """Open a file, or train it again where there is none."""
-    searcher = _train(_unit(candidates), settings["seed"]) if path is None else _read(path, len(candidates))
-    probes = tuple((k, n) for k, n in settings["probes"])
-    tail = Lists(searcher, probes, candidates.vectors.shape[1], settings["seed"])
-    return RangedIndex(candidates, NO_HEAD, tail, backend="faiss")
+    if path is None:
+        searcher = _empty(candidates, settings["seed"])
+        _fill(searcher, candidates)
+    else:
+        searcher = _faiss().read_index(str(path))
+        if searcher.ntotal != len(candidates):
+            raise BackendError(f"{path.name} holds {searcher.ntotal} vectors, expected {len(candidates)}")
+    return InvertedFile(searcher, settings["seed"])
 
 
-def _train(vectors: Matrix, seed: int) -> Any:
+def _empty(candidates: Candidates, seed: int) -> Any:
     faiss = _faiss()
-    lists = max(1, min(round(4 * np.sqrt(len(vectors))), len(vectors) // POINTS_PER_LIST))
-    size = vectors.shape[1]
+    n, size = candidates.vectors.shape
+    lists = max(1, min(round(4 * np.sqrt(n)), n // POINTS_PER_LIST))
     searcher = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, lists, faiss.METRIC_INNER_PRODUCT)
     searcher.cp.seed = seed
+    return searcher
+
+
+def _fill(searcher: Any, candidates: Candidates) -> None:
+    cosine = candidates.similarity == "cosine"
+    vectors = np.ascontiguousarray(unit_rows(candidates.vectors, candidates.norms) if cosine else candidates.vectors)
     searcher.train(vectors)
     searcher.add(vectors)
-    return searcher
-
-
-def _read(path: Path, expected: int) -> Any:
-    searcher = _faiss().read_index(str(path))
-    if searcher.ntotal != expected:
-        raise BackendError(f"{path.name} holds {searcher.ntotal} vectors, expected {expected}")
-    return searcher
-
-
-def _unit(candidates: Candidates) -> Matrix:
-    if candidates.similarity == "dot":
-        return np.ascontiguousarray(candidates.vectors)
-    return np.divide(candidates.vectors, np.maximum(candidates.norms, 1e-30)[:, None], dtype=np.float32)
 
 
 def _faiss() -> Any:

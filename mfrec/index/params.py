@@ -1,10 +1,10 @@
-"""`IndexParams`: what a user can choose about the indexes."""
+"""`IndexParams`: how the indexes of a model are built."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from mfrec.errors import ParameterError
-
-TAILS = ("auto", "none", "trees", "sketch", "cells")
+from mfrec.errors import ParameterError, check_integer
 
 
 @dataclass(frozen=True)
@@ -14,39 +14,42 @@ class IndexParams:
     Parameters
     ----------
     index
-        Backend by name: ``"annoy"``, ``"exact"``, ``"faiss"`` (extra ``faiss``), or ``"auto"`` for whichever of
-        the first two is measured faster here.
+        Backend by name: ``"annoy"``, ``"exact"``, ``"faiss"`` (extra ``faiss``), or ``"auto"``, which builds all that
+        are installed and keeps, per index, the one that is fastest on this machine at the target recall.
     target_recall
         The share of the true best that an index must find, above 0 to 1, at every k of ``at_k``.
     at_k
         The list lengths that the target holds for.
-    tail
-        How the ``"annoy"`` backend searches what it does not scan: ``"trees"`` (Annoy's), ``"sketch"`` (inner
-        product), ``"cells"`` (cosine), ``"none"`` (it scans everything), or ``"auto"`` for the cheapest of them.
-        An index that a tail does not fit takes the cheapest that does.
     trees
-        Annoy trees per index; more are slower to build, larger, and find more.
+        Annoy trees per index; more take longer to build, need more space, and find more. None takes 20 for inner
+        products, where the head does half of the work, and 30 for cosine.
     seed
-        Of trees, cells and calibration queries; the same seed gives the same index.
+        Of the trees and of the calibration queries; the same seed gives the same index.
     """
 
     index: str = "annoy"
     target_recall: float = 0.99
     at_k: tuple[int, ...] = (10, 100)
-    tail: str = "auto"
-    trees: int = 50
+    trees: int | None = None
     seed: int = 42
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, low in (("trees", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**31:
-                raise ParameterError(f"{name} must be an integer from {low} to {2**31 - 1}, got {value!r}")
+        if self.trees is not None:
+            check_integer("trees", self.trees, 1)
+        check_integer("seed", self.seed, 0)
         if not isinstance(self.target_recall, int | float) or not 0 < self.target_recall <= 1:
             raise ParameterError(f"target_recall must be above 0 and at most 1, got {self.target_recall!r}")
-        ks = self.at_k
-        if not isinstance(ks, tuple) or not ks or any(not isinstance(k, int) or k is True or k < 1 for k in ks):
-            raise ParameterError(f"at_k must be a tuple of integers above 0, got {ks!r}")
-        if self.tail not in TAILS:
-            raise ParameterError(f"unknown tail {self.tail!r}: choose one of {', '.join(TAILS)}")
+        if not isinstance(self.at_k, tuple) or not self.at_k:
+            raise ParameterError(f"at_k must be a tuple of integers above 0, got {self.at_k!r}")
+        for k in self.at_k:
+            check_integer("every value of at_k", k, 1)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "IndexParams":
+        """Restore from JSON values; what is missing is the default, and what an older version had is ignored."""
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        # JSON knows lists alone
+        if "at_k" in known:
+            known["at_k"] = tuple(known["at_k"])
+        return cls(**known)

@@ -17,7 +17,6 @@ from mfrec.service.problems import ProblemError
 Answer = dict[str, Any]
 
 _NEAR = 5
-_RECALL = "recall@"
 
 
 def one(live: Live, row: Direction, text: str, k: int, exclude_seen: bool) -> Answer:
@@ -136,19 +135,18 @@ def about(live: Live, refused: Answer | None, limits: Answer) -> Answer:
 
 
 def recalls(live: Live) -> list[Answer]:
-    """Return each index with its measured recall by k; empty where none was measured."""
+    """Return each index with its recall by k, as it was measured when it was built."""
     return [
         {
-            **{key: entry[key] for key in ("target", "similarity", "backend")},
-            "recall": {name[len(_RECALL) :]: v for name, v in _measured(entry).items() if name.startswith(_RECALL)},
-            "measured": _measured(entry),
+            "target": target,
+            "similarity": similarity,
+            "backend": index.backend,
+            "recall": index.measured["recall"],
+            "settings": index.settings(),
+            "measured": dict(index.measured),
         }
-        for entry in live.content["indexes"]
+        for (target, similarity), index in live.model.indexes.items()
     ]
-
-
-def _measured(entry: Answer) -> Answer:
-    return dict(entry.get("measured") or {})
 
 
 def known(live: Live, side: Side, text: str) -> Id:

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 
 import mfrec
 from mfrec.directions import Pair
+from mfrec.index import build_indexes
 from mfrec.links import Links
 from mfrec.packed import PackedStrings
-from mfrec.pipeline import build_indexes
 from mfrec.service.app import create
 from mfrec.service.run import Address, server_config
 from mfrec.service.settings import Settings
@@ -50,7 +50,7 @@ def model_of(
         Solver(1.0, 2.0, exponents=Pair(0.5, 0.4), scales=Pair(-0.1, 0.2), mean=0.2, mean_degree=Pair(6.0, 8.0)),
         degree,
     )
-    params = mfrec.IndexParams(index=index, tail="trees", trees=3)
+    params = mfrec.IndexParams(index=index, trees=3)
     labels = [TITLES[n] if n < len(TITLES) else f"Film {n}" for n in range(items)]
     return mfrec.Recommender(
         factors=factors,
