@@ -7,12 +7,9 @@ import logging
 import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +24,7 @@ from mfrec.index.annoy import Forest
 from mfrec.interactions import Interactions
 from mfrec.recommender import Recommender
 from tests.conftest import random_interactions, small_model
+from tests.faults import Writer, save
 from tests.test_artifact import answers, files
 
 Change = Callable[[Path], None]
@@ -541,42 +539,13 @@ def test_a_disk_error_after_the_switch_leaves_a_whole_model(
 
 # a writer that is killed
 
-SAVE_IN_A_LOOP = """
-import sys
-import mfrec
-if sys.argv[4] == "without exchange":
-    mfrec.atomic._exchange = lambda one, other: False
-models = [mfrec.load(path) for path in sys.argv[1:3]]
-print("ready", flush=True)
-while True:
-    for model in reversed(models):
-        model.save(sys.argv[3])
-        print("saved", flush=True)
-"""
 
-
-def start_writer(pristine: Path, target: Path, way: str = "") -> "subprocess.Popen[bytes]":
-    arguments = [str(pristine / "one"), str(pristine / "two"), str(target), way]
-    child = subprocess.Popen([sys.executable, "-c", SAVE_IN_A_LOOP, *arguments], stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"ready\n"
-    return child
-
-
-def let_save(child: "subprocess.Popen[bytes]", saves: int, rng: random.Random) -> None:
-    """Wait for some saves, then until a random moment of the next one, however slow the machine is."""
-    assert child.stdout is not None
-    duration = 0.03
-    for _ in range(saves):
-        start = time.monotonic()
-        assert child.stdout.readline() == b"saved\n"
-        duration = time.monotonic() - start
-    time.sleep(rng.uniform(0, duration))
-
-
-def kill(child: "subprocess.Popen[bytes]") -> None:
-    child.send_signal(signal.SIGKILL)
-    child.communicate(timeout=30)
+@pytest.fixture(scope="module")
+def writer() -> Iterator[Writer]:
+    """A process that saves, and dies or waits at the steps that it is told."""
+    made = Writer()
+    yield made
+    made.close()
 
 
 def whole(folder: Path, pristine: Path) -> str:
@@ -586,22 +555,75 @@ def whole(folder: Path, pristine: Path) -> str:
     return tag
 
 
-@pytest.mark.parametrize("way", ["exchange", "without exchange"])
-def test_kill_9_leaves_the_old_model_or_the_new_one(pristine: Path, tmp_path: Path, way: str) -> None:
+each_way = pytest.mark.parametrize("way", ["exchange", "without exchange"])
+SWITCHES = {
+    "exchange": ["exchange model"],
+    "without exchange": ["clear .model.replaced", "rename .model.replaced", "rename model", "clear .model.replaced"],
+    "first save": ["rename model"],
+}
+
+
+@pytest.mark.parametrize("way", SWITCHES)
+def test_the_steps_of_a_save_come_in_the_order_that_makes_it_safe(
+    pristine: Path, tmp_path: Path, writer: Writer, way: str
+) -> None:
+    """Every file is written, then every file is flushed, then the folder takes its place, and that is flushed too."""
+    home, target = tmp_path / "home", tmp_path / "home" / "model"
+    home.mkdir()
+    if way != "first save":
+        shutil.copytree(pristine / "one", target)
+    steps = [str(step) for step in writer.steps(save(pristine / "two", target, way))]
+    names = sorted(files(pristine / "two"))
+    start, count = 3, len(names)
+    assert steps[:start] == ["make home", "clear .model.replaced", "make .model.*"]
+    written, flushed = steps[start : start + count], steps[start + count : start + 2 * count]
+    assert sorted(written) == [f"write {name}" for name in names]
+    assert written[-1] == f"write {manifest.NAME}"
+    assert sorted(flushed) == [f"flush {name}" for name in names]
+    assert steps[start + 2 * count :] == ["flush .model.*", *SWITCHES[way], "flush home", "clear .model.*"]
+    assert whole(target, pristine) == "two"
+
+
+@each_way
+def test_a_save_killed_at_any_step_leaves_the_old_model_or_the_new_one(
+    pristine: Path, tmp_path: Path, writer: Writer, way: str
+) -> None:
     target = tmp_path / "model"
-    shutil.copytree(pristine / "one", target)
-    rng, seen = random.Random(way), []
-    for turn in range(20):
-        child = start_writer(pristine, target, way)
-        let_save(child, turn % 3, rng)
-        kill(child)
-        seen.append(whole(target, pristine))
-    left = [path.name for path in tmp_path.iterdir() if path != target]
-    assert left, "no kill came in the middle of a save: the test tests nothing"
-    assert set(seen) == {"one", "two"}
-    mfrec.load(pristine / "one").save(target)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    old, new = save(pristine / "one", target), save(pristine / "two", target, way)
+    writer.steps(old)
+    steps, found, left = writer.steps(new), [], 0
+    for at, step in enumerate(steps):
+        for moment in step.moments:
+            # sweeps what the writer before it left
+            writer.steps(old)
+            assert [path.name for path in tmp_path.iterdir()] == ["model"]
+            writer.kill(new, at=at, moment=moment)
+            found.append(whole(target, pristine))
+            left += len(list(tmp_path.iterdir())) > 1
+    assert left > len(steps)
+    # once the new model is there it stays
+    assert found == ["one"] * found.count("one") + ["two"] * found.count("two")
+    assert set(found) == {"one", "two"}
+
+
+def test_a_first_save_killed_at_any_step_leaves_no_model_or_a_whole_one(
+    pristine: Path, tmp_path: Path, writer: Writer
+) -> None:
+    target = tmp_path / "model"
+    change = save(pristine / "one", target)
+    steps, found = writer.steps(change), []
+    for at, step in enumerate(steps):
+        for moment in step.moments:
+            shutil.rmtree(target, ignore_errors=True)
+            writer.kill(change, at=at, moment=moment)
+            found.append(target.exists())
+            if target.exists():
+                assert whole(target, pristine) == "one"
+            writer.steps(change)
+            assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert whole(target, pristine) == "one"
+    assert found == sorted(found)
+    assert set(found) == {False, True}
 
 
 def test_the_scratch_folder_of_a_living_writer_is_left_alone(model: Recommender, tmp_path: Path) -> None:
@@ -618,56 +640,57 @@ def test_the_scratch_folder_of_a_living_writer_is_left_alone(model: Recommender,
 # readers and writers at the same time
 
 
-def read_while(writer_runs: Callable[[], bool], target: Path, pristine: Path, seconds: float) -> dict[str, int]:
-    """Load again and again; each model must be one of the two, whole. Return how often each was seen."""
-    expected = {tag: mfrec.load(pristine / tag) for tag in ("one", "two")}
-    seen = {"one": 0, "two": 0}
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert writer_runs()
-        loaded = mfrec.load(target)
-        tag = loaded.info["tag"]
-        seen[tag] += 1
-        for side in SIDES:
-            np.testing.assert_array_equal(loaded.factors[side], expected[tag].factors[side])
-            assert loaded.labels[side] is not None
-            assert str(loaded.labels[side][0]).startswith(tag)  # type: ignore[index]
-        for key, index in loaded.indexes.items():
-            query = loaded.factors[key[0]][3]
-            assert (
-                index.search(query, 5).numbers.tolist() == expected[tag].indexes[key].search(query, 5).numbers.tolist()
-            )
-    return seen
+def read(target: Path, expected: Mapping[str, Recommender]) -> str:
+    """Load a folder, which must be one of the two models, whole; return which."""
+    loaded = mfrec.load(target)
+    tag: str = loaded.info["tag"]
+    for side in SIDES:
+        np.testing.assert_array_equal(loaded.factors[side], expected[tag].factors[side])
+        labels = loaded.labels[side]
+        assert labels is not None
+        assert str(labels[0]).startswith(tag)
+    for key, index in loaded.indexes.items():
+        query = loaded.factors[key[0]][3]
+        assert index.search(query, 5).numbers.tolist() == expected[tag].indexes[key].search(query, 5).numbers.tolist()
+    return tag
 
 
-def test_loading_never_fails_while_another_process_saves(pristine: Path, tmp_path: Path) -> None:
-    target = tmp_path / "model"
-    shutil.copytree(pristine / "one", target)
-    child = start_writer(pristine, target)
-    try:
-        seen = read_while(lambda: child.poll() is None, target, pristine, seconds=4)
-    finally:
-        kill(child)
-    assert min(seen.values()) > 0
+@pytest.fixture
+def expected(pristine: Path) -> dict[str, Recommender]:
+    """Both models, as they are read when nobody writes."""
+    return {tag: mfrec.load(pristine / tag) for tag in ("one", "two")}
 
 
-def test_loading_never_fails_while_a_thread_renames_models_into_place(pristine: Path, tmp_path: Path) -> None:
-    target, spare, stop = tmp_path / "model", tmp_path / "spare", threading.Event()
-    shutil.copytree(pristine / "one", target)
-    shutil.copytree(pristine / "two", spare)
+def test_loading_never_fails_at_any_step_of_another_process_that_saves(
+    pristine: Path, folder: Path, expected: dict[str, Recommender], writer: Writer
+) -> None:
+    seen = [read(folder, expected) for _ in writer.pauses(save(pristine / "two", folder))]
+    assert seen == ["one"] * seen.count("one") + ["two"] * seen.count("two")
+    assert set(seen) == {"one", "two"}
 
-    def exchange() -> None:
-        while not stop.wait(0.2):
-            atomic._exchange(target, spare)
 
-    thread = threading.Thread(target=exchange)
-    thread.start()
-    try:
-        seen = read_while(thread.is_alive, target, pristine, seconds=3)
-    finally:
-        stop.set()
+def test_loading_never_fails_while_another_process_saves(
+    pristine: Path, folder: Path, expected: dict[str, Recommender], writer: Writer
+) -> None:
+    """Both run freely; the next save begins when the model of the last one was read."""
+    for tag in ("two", "one") * 20:
+        writer.start(save(pristine / tag, folder))
+        while not writer.ended():
+            read(folder, expected)
+        writer.end()
+        assert read(folder, expected) == tag
+
+
+def test_loading_never_fails_while_a_thread_renames_models_into_place(
+    pristine: Path, folder: Path, expected: dict[str, Recommender]
+) -> None:
+    spare = Path(shutil.copytree(pristine / "two", folder.parent / "spare"))
+    for tag in ("two", "one") * 20:
+        thread = threading.Thread(target=atomic._exchange, args=(folder, spare))
+        thread.start()
+        read(folder, expected)
         thread.join()
-    assert min(seen.values()) > 0
+        assert read(folder, expected) == tag
 
 
 def test_a_folder_replaced_between_check_and_map_is_read_again(

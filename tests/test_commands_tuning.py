@@ -13,6 +13,7 @@ from mfrec.als import fit_als
 from mfrec.cli import main
 from mfrec.evaluation import measure
 from mfrec.param_file import read_held_out, read_params
+from tests.clock import Clock
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
@@ -28,6 +29,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame = random_interactions(80, 60).to_frame()
     frame.assign(time=[97 * row % 1009 for row in range(len(frame))]).to_csv("likes.csv", index=False)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time stands still: a search ends by the number of its trials."""
+    monkeypatch.setattr(tuning, "time", Clock())
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:

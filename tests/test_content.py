@@ -18,6 +18,7 @@ from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError
 from mfrec.recommender import Recommender
 from tests.conftest import random_interactions, small_model
+from tests.waiting import LIMIT
 
 PARAMS = mfrec.ALSParams(factors=12, threads=1)
 
@@ -84,7 +85,7 @@ def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender
         "print(len(r), sorted({'sklearn', 'scipy', 'pandas', 'implicit'} & set(sys.modules)))\n"
         "print(m.item2item(100_000, k=1).labels, m.info['cold'])"
     )
-    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=LIMIT).stdout
     first = model.ids.item.id(0)
     assert out.splitlines() == ["5 []", f"['{first}'] {{'item': 1}}"]
 

@@ -16,6 +16,7 @@ import pytest
 
 from mfrec.datasets import LICENCE_NOTICE, RELEASES, download, load_movielens
 from mfrec.errors import DownloadError
+from tests.waiting import LIMIT
 
 # the function of the same name hides the module from `import mfrec.datasets.fetch`
 MODULE = import_module("mfrec.datasets.fetch")
@@ -56,7 +57,7 @@ def handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             site.asked += 1
             if site.stall is not None:
-                site.stall.wait(10)
+                site.stall.wait(LIMIT)
                 return
             self.send_response(site.status)
             for name, value in site.headers.items():
@@ -251,12 +252,13 @@ def test_no_answer(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_network(tmp_path: Path, site: Site) -> None:
+    # bound, so that no other process takes the port, and never listening
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x.zip"
-    assert failure(tmp_path, url=url) == (
-        f"ml-1m was not downloaded from {url}: no connection ([Errno {errno.ECONNREFUSED}] Connection refused)"
-    )
+        assert failure(tmp_path, url=url) == (
+            f"ml-1m was not downloaded from {url}: no connection ([Errno {errno.ECONNREFUSED}] Connection refused)"
+        )
 
 
 def test_connection_reset_while_reading(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ def test_titles_lose_only_the_white_space_around_them(tmp_path: Path) -> None:
     assert movies["title"].tolist() == ['A  "b" , c']
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), min_size=1))
 def test_any_title_survives_the_csv_layout(tmp_path: Path, titles: list[str]) -> None:
     out = io.StringIO(newline="")

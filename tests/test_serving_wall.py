@@ -10,6 +10,7 @@ import pytest
 from mfrec.cold import with_cold
 from mfrec.directions import DIRECTIONS, SIDES
 from mfrec.recommender import Recommender
+from tests.waiting import LIMIT
 
 FORBIDDEN = ("scipy", "pandas", "sklearn", "implicit", "click", "tqdm", "threadpoolctl", "tabulate", "pyarrow")
 
@@ -46,7 +47,7 @@ def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, t
     model: Recommender = request.getfixturevalue(name)
     model.save(tmp_path / "model")
     command = [sys.executable, "-W", "error", "-c", ANSWER, str(tmp_path / "model"), str(tmp_path / "copy")]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout)
     assert sorted(set(told["modules"]) & set(FORBIDDEN)) == []
     assert "numpy" in told["modules"]
     assert told["answers"] == {
@@ -57,7 +58,9 @@ def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, t
 
 def test_what_trains_is_imported_when_it_is_asked_for() -> None:
     code = "import sys, mfrec; mfrec.ALSParams; mfrec.Interactions; print('implicit' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=LIMIT
+    ).stdout
     assert told.strip() == "True"
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfrec import Interactions, splits
+from mfrec import Interactions, splits, tuning
 from mfrec.als import ALSParams
 from mfrec.errors import DataError, ParameterError
 from mfrec.space import SPACE
 from mfrec.trials import Trial, TrialLog
 from mfrec.tuning import Tuned, tune
+from tests.clock import Clock
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
@@ -27,6 +28,12 @@ TRIAL = Trial(BASE, 0.25, 1.5)
 def search(log: Path, **options: Any) -> Tuned:
     options = {"data": LIKES, "metric": "ndcg@5", "base": BASE, "trials": 1, **options}
     return tune(options.pop("data"), resume=log, **options)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time stands still: a search ends by the number of its trials."""
+    monkeypatch.setattr(tuning, "time", Clock())
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The search: reproducible, resumable, stoppable; what it finds is written and read back."""
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +20,20 @@ from mfrec.interactions import Interactions
 from mfrec.param_file import read_params, write_params
 from mfrec.space import EXTENSIONS, FACTORS, SPACE, Space
 from mfrec.tuning import Tuned, tune
+from tests.clock import Clock
 from tests.conftest import random_interactions
 
 pytest.importorskip("optuna")
 
 LIKES = random_interactions(120, 60)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that a search sees: it stands still, so that only the tests about time depend on time."""
+    clock = Clock()
+    monkeypatch.setattr(tuning, "time", clock)
+    return clock
 
 
 def search(trials: int, **options: Any) -> Tuned:
@@ -85,7 +93,9 @@ def test_parts_beside_a_validation_part_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("pause", "begins"), [(0.001, True), (0.3, False)])
-def test_a_trial_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch, pause: float, begins: bool) -> None:
+def test_a_trial_that_takes_too_long_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, pause: float, begins: bool
+) -> None:
     """Where one never ends, the time ends it; where its first iteration shows that it will be too long, at once."""
     calls: list[int] = []
     factors = fit_als(LIKES, ALSParams(factors=8, threads=1))
@@ -96,7 +106,7 @@ def test_a_trial_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch
         while len(calls) > 1 and calls[-1] < 5_000:
             callback(calls[-1], lambda: factors)
             calls[-1] += 1
-            time.sleep(pause)
+            clock.sleep(pause)
         return factors
 
     monkeypatch.setattr(tuning, "fit_als", slow)
@@ -177,9 +187,10 @@ def test_ctrl_c_before_the_first_trial_leaves_nothing_to_choose_from(monkeypatch
         _ = found.best
 
 
-def test_a_time_that_is_over_at_once() -> None:
+def test_a_time_that_is_over_at_once(clock: Clock) -> None:
+    clock.tick = 1.0
     with pytest.raises(DataError, match="the time was over before the first trial began: give it more minutes"):
-        _ = search(3, minutes=1e-12).best
+        _ = search(3, minutes=1 / 120).best
 
 
 def test_plain_leaves_every_extension_off() -> None:

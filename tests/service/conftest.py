@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from mfrec.service.app import create
 from mfrec.service.run import Address, server_config
 from mfrec.service.settings import Settings
 from mfrec.solver import Solver
+from tests.waiting import LIMIT, wait_for
 
 MakeModel = Callable[..., mfrec.Recommender]
 
@@ -95,6 +95,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 
 Serve = Callable[..., httpx.Client]
 
+# no request is ever too slow, unless a test makes it so
+PATIENT: dict[str, Any] = {"timeout": LIMIT, "header_timeout": LIMIT}
+
 
 @contextmanager
 def running(app: ASGIApp) -> Iterator[str]:
@@ -104,9 +107,8 @@ def running(app: ASGIApp) -> Iterator[str]:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.005)
+            wait_for(lambda: server.started or not thread.is_alive())
+            assert thread.is_alive()
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
@@ -119,9 +121,9 @@ def serve(folders: Callable[[int], Path]) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def client(path: Path | None = None, **settings: Any) -> httpx.Client:
-            app = create(Settings(path or folders(0), **{"poll": 0.02, "retry": 0.05, **settings}))
+            app = create(Settings(path or folders(0), **{**PATIENT, "poll": 0.02, "retry": 0.05, **settings}))
             address = stack.enter_context(running(app))
-            return stack.enter_context(httpx.Client(base_url=address))
+            return stack.enter_context(httpx.Client(base_url=address, timeout=LIMIT))
 
         yield client
 
@@ -129,5 +131,6 @@ def serve(folders: Callable[[int], Path]) -> Iterator[Serve]:
 @pytest.fixture(scope="module")
 def client(folders: Callable[[int], Path]) -> Iterator[httpx.Client]:
     """Return a client of a service over the model with seed 0."""
-    with running(create(Settings(folders(0)))) as address, httpx.Client(base_url=address) as made:
+    app = create(Settings(folders(0), **PATIENT))
+    with running(app) as address, httpx.Client(base_url=address, timeout=LIMIT) as made:
         yield made

@@ -12,6 +12,7 @@ import pytest
 import mfrec
 from mfrec.store import publish
 from tests.service.conftest import Serve
+from tests.waiting import LIMIT, wait_for
 
 webdriver = pytest.importorskip("selenium.webdriver")
 
@@ -52,7 +53,7 @@ class Page:
         browser.get(self.address + path)
 
     def wait(self, true: Callable[[], object]) -> None:
-        WebDriverWait(self.browser, 20, poll_frequency=0.02, ignored_exceptions=None).until(lambda _: true())
+        WebDriverWait(self.browser, LIMIT, poll_frequency=0.02, ignored_exceptions=None).until(lambda _: true())
 
     def text(self, selector: str) -> str:
         """Return the text at one moment: between two calls the page may draw itself anew."""
@@ -65,6 +66,19 @@ class Page:
 
     def results(self, direction: str) -> list[str]:
         return self.texts(f"[data-direction={direction}] .label")
+
+    def search(self, text: str) -> None:
+        """Type into the search box, and wait for what is found for all of it."""
+        self.find("#query").send_keys(text)
+        self.wait(lambda: self.find("#found").get_attribute("data-query") == text)
+
+    def drawn(self) -> None:
+        """Wait until the page is there with its explanation, which moves what stands below it."""
+        self.wait(lambda: " scores " in self.text("#because"))
+
+    def click(self, selector: str) -> None:
+        """Click on what is there at this moment, be it drawn anew or not."""
+        self.browser.execute_script("document.querySelector(arguments[0]).click()", selector)
 
     def find(self, selector: str) -> Any:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -133,26 +147,24 @@ def test_search_by_keyboard(explore: Callable[[str], Page]) -> None:
     page.find("body").send_keys("/")
     box = page.browser.switch_to.active_element
     assert box.get_attribute("id") == "query"
-    box.send_keys("miserab")
-    page.wait(lambda: page.texts(".option"))
+    page.search("miserab")
     assert page.texts(".option")[0].startswith("Misérables, Les (1995)")
     box.send_keys(Keys.ENTER)
     page.wait(lambda: "Misérables" in page.texts(".asked")[1])
-    box.send_keys("star")
-    page.wait(lambda: len(page.texts(".option")) >= 2)
+    page.search("star")
+    assert len(page.texts(".option")) >= 2
     box.send_keys(Keys.ARROW_DOWN)
     assert page.find("[aria-selected=true]").get_attribute("id") == box.get_attribute("aria-activedescendant")
     chosen = page.text("[aria-selected=true] span")
     box.send_keys(Keys.ENTER)
     page.wait(lambda: chosen in page.texts(".asked")[1])
-    box.send_keys("zzzzqqq")
-    page.wait(lambda: "Nothing is like that" in page.text("#found"))
+    page.search("zzzzqqq")
+    assert "Nothing is like that" in page.text("#found")
     box.send_keys(Keys.ESCAPE)
     assert not page.find("#found").is_displayed()
     box.send_keys(Keys.ESCAPE)
     assert box.get_attribute("value") == ""
-    box.send_keys("12")
-    page.wait(lambda: page.browser.execute_script("return document.querySelector('.option[data-side=user]')"))
+    page.search("12")
     page.find(".option[data-side=user]").click()
     page.wait(lambda: page.texts(".asked")[0] == "user\n12")
     assert page.errors() == []
@@ -171,6 +183,8 @@ def test_results_are_walked_by_arrow_keys(explore: Callable[[str], Page]) -> Non
 def test_why(explore: Callable[[str], Page]) -> None:
     page = explore("/?user=7&item=2")
     page.wait(lambda: page.results("user2item"))
+    # an answer that is still on its way would be shown over the one that is asked for
+    page.drawn()
     last = page.results("user2item")[-1]
     page.find("[data-direction=user2item] li:last-child .why").click()
     page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
@@ -181,20 +195,25 @@ def test_why(explore: Callable[[str], Page]) -> None:
 def test_a_person_is_built_from_items(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
     page = explore("/?user=7&item=2")
     page.wait(lambda: page.texts("#add"))
+    page.drawn()
     page.find("#add").click()
     page.wait(lambda: page.texts(".asked")[0] == "user\nsomebody new")
     first = model.recommend_vectors("user2item", model.fold_in("user", [2]), deny=[2])[0]
     assert page.results("user2item") == first.labels
+    near = page.results("item2item")[0]
     page.find("[data-direction=item2item] .hit").click()
-    page.wait(lambda: page.texts("#add"))
+    page.wait(lambda: page.text("#add") == f"Add {near}")
+    page.wait(lambda: page.text("#because").startswith(f"{near} scores"))
     page.find("#add").click()
     page.wait(lambda: len(page.texts(".chips li")) == 2)
     history = [2, model.item2item(2).ids[0]]
     both = model.recommend_vectors("user2item", model.fold_in("user", history), deny=history)[0]
     page.wait(lambda: page.results("user2item") == both.labels)
-    page.wait(lambda: "for somebody new" in page.text("#because"))
+    because = "for somebody new, who knows it already. The largest parts come from these, of"
+    page.wait(lambda: f"{because} 2:" in page.text("#because"))
     page.find(".chips .drop").click()
     page.wait(lambda: len(page.texts(".chips li")) == 1)
+    page.wait(lambda: f"{because} 1:" in page.text("#because"))
     page.find("#clear").click()
     page.wait(lambda: page.texts(".asked")[0] != "user\nsomebody new")
     page.browser.back()
@@ -244,11 +263,13 @@ def test_labels_are_text_and_never_markup(explore: Callable[[str], Page]) -> Non
 
 def test_a_service_that_stops_is_told(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "store" / "versions").mkdir(parents=True)
-    page = Page(browser, serve(tmp_path / "store"))
+    client = serve(tmp_path / "store")
+    page = Page(browser, client)
     page.wait(lambda: "none was published yet" in page.text("#alert"))
     publish(folders(0), tmp_path / "store")
-    again = "document.querySelector('#alert button')?.click(); return document.querySelector('.cell') !== null"
-    page.wait(lambda: page.browser.execute_script(again))
+    wait_for(lambda: client.get("/readyz").status_code == 200)
+    page.click("#alert button")
+    page.drawn()
     page.browser.execute_script("window.fetch = () => Promise.reject(new TypeError('gone'))")
     page.find("[data-direction=item2item] .hit").click()
     page.wait(lambda: "does not answer" in page.text("#alert"))
@@ -257,17 +278,15 @@ def test_a_service_that_stops_is_told(browser: Any, serve: Serve, folders: Folde
 def test_a_new_version_shows_in_the_banner(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
     store = tmp_path / "store"
     publish(folders(0), store)
-    page = Page(browser, serve(store), "/?user=7&item=2")
-    page.wait(lambda: page.results("item2item"))
+    client = serve(store)
+    page = Page(browser, client, "/?user=7&item=2")
+    page.drawn()
     assert "000001" in page.text("#banner")
     publish(folders(1), store)
+    wait_for(lambda: client.get("/readyz").json()["version"] == "000002")
     truth = mfrec.load(folders(1))
-
-    def clicked() -> bool:
-        page.browser.execute_script("document.querySelector('[data-direction=item2item] .hit')?.click()")
-        return "000002" in page.text("#banner")
-
-    page.wait(clicked)
+    page.click("[data-direction=item2item] .hit")
+    page.wait(lambda: "000002" in page.text("#banner"))
     page.browser.get(page.address + "/?user=7&item=2")
     page.wait(lambda: page.results("user2item") == truth.user2item(7).labels)
 

@@ -1,5 +1,6 @@
 """The process: what it imports, prints and takes from slow clients, and how it stops."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,113 +8,180 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
 
+from mfrec.service.settings import Settings
 from mfrec.store import publish
 from tests.service.conftest import Serve
+from tests.waiting import LIMIT, wait_for
 
 Folders = Callable[[int], Path]
+Hurry = Callable[[str], AbstractContextManager[None]]
 
 MFREC = [sys.executable, "-c", "from mfrec.cli import main; main()"]
 
+# the command, in a process where neither the last requests nor the workers are given up on a slow machine
+PATIENT = f"""
+from mfrec.cli import main
+from mfrec.service import run
+config_of = run.server_config
+def patient(*args, **options):
+    config = config_of(*args, **options)
+    config.timeout_graceful_shutdown = config.timeout_worker_healthcheck = {LIMIT:.0f}
+    return config
+run.server_config = patient
+main()
+"""
+
 
 def free_port() -> int:
+    """Return a port that the system gives to nobody who does not ask for it by number.
+
+    A connection that was closed from the listener's side keeps it reserved for a minute.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+        address = listener.getsockname()
+        with socket.create_connection(address) as client:
+            accepted, _ = listener.accept()
+            accepted.close()
+            assert client.recv(1) == b""
+    return int(address[1])
+
+
+@dataclass
+class Service:
+    """A running ``mfrec serve``, and what it has printed so far."""
+
+    process: subprocess.Popen[str]
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        pairs = ((self.process.stdout, self.out), (self.process.stderr, self.err))
+        self._readers = [threading.Thread(target=_read, args=pair) for pair in pairs]
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self) -> int:
+        """Ask the process to stop, unless it did so before, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for the end of the process and of what it prints; return its exit code."""
+        code = self.process.wait(LIMIT)
+        for reader in self._readers:
+            reader.join()
+        return code
+
+
+def _read(pipe: IO[str], lines: list[str]) -> None:
+    with pipe:
+        lines.extend(line.rstrip("\n") for line in pipe)
 
 
 @contextmanager
-def service(path: Path, *options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def service(path: Path, *options: str, **environment: str) -> Iterator[tuple[Service, httpx.Client]]:
     port = free_port()
-    command = [*MFREC, "serve", str(path), "--port", str(port), "--poll", "0.05", *options]
+    command = [sys.executable, "-c", PATIENT, "serve", str(path), "--port", str(port), "--poll", "0.05"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        [*command, "--timeout", str(LIMIT), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
     )
+    running = Service(process)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            until = time.monotonic() + 30
-            while True:
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < until
-                try:
-                    if client.get("/readyz").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.05)
-            yield process, client
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
+            wait_for(lambda: process.poll() is not None or answers(client))
+            assert process.poll() is None, running.err
+            yield running, client
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=30)
+        running.stop()
 
 
-def stopped(process: subprocess.Popen[str]) -> tuple[str, str]:
-    process.send_signal(signal.SIGTERM)
-    return process.communicate(timeout=30)
-
-
-def new_connection(client: httpx.Client) -> httpx.Response:
-    """Ask whichever worker takes the connection."""
-    return client.get("/readyz", headers={"connection": "close"})
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_start_answer_swap_and_stop(folders: Folders, tmp_path: Path, workers: int) -> None:
     store = tmp_path / "store"
     publish(folders(0), store)
-    with service(store, "--workers", str(workers)) as (process, client):
-        assert client.get("/v1/user2item/1").status_code == 200
-        publish(folders(1), store)
-        until = time.monotonic() + 20
-        while {client.get("/readyz", headers={"connection": "close"}).json()["version"] for _ in range(8)} != {
-            "000002"
-        }:
-            assert time.monotonic() < until
-        out, err = stopped(process)
-    assert process.returncode == 0
-    assert out == ""
-    lines = err.splitlines()
-    assert re.fullmatch(r"mfrec serve .+: explorer at http://127\.0\.0\.1:\d+/, API at .+/docs", lines[0])
     # a worker that starts late goes straight to the second version
     said = [f"INFO serving version {version}: 40 users x 30 items" for version in ("000001", "000002")]
-    assert set(lines[1:]) == set(said)
-    assert lines[1:].count(said[1]) == workers
+    with service(store, "--workers", str(workers)) as (running, client):
+        assert client.get("/v1/user2item/1").status_code == 200
+        publish(folders(1), store)
+        wait_for(lambda: running.err.count(said[1]) == workers)
+        served = {client.get("/readyz", headers={"connection": "close"}).json()["version"] for _ in range(8)}
+        assert served == {"000002"}
+        assert running.stop() == 0
+    assert running.out == []
+    assert re.fullmatch(r"mfrec serve .+: explorer at http://127\.0\.0\.1:\d+/, API at .+/docs", running.err[0])
+    assert set(running.err[1:]) == set(said)
+    assert running.err[1:].count(said[1]) == workers
 
 
 def test_running_requests_finish_after_sigterm(folders: Folders) -> None:
-    with service(folders(0)) as (process, client):
-        port = client.base_url.port
-        assert port
+    with service(folders(0)) as (running, client):
         body = json.dumps({"ids": [1], "k": 3}).encode()
-        kind = "content-type: application/json"
-        head = f"POST /v1/user2item HTTP/1.1\r\nhost: a\r\n{kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(head + body[:5])
-            time.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
-            assert process.poll() is None
+        head = (
+            "POST /v1/user2item HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nexpect: 100-continue\r\n\r\n"
+        )
+        with connected(client) as connection:
+            connection.sendall(head.encode())
+            # the service is waiting for the body
+            assert connection.recv(100_000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(body[:5])
+            running.process.send_signal(signal.SIGTERM)
+            # it has heard the signal
+            wait_for(lambda: not listens(client))
+            assert running.process.poll() is None
             connection.sendall(body[5:])
             assert connection.recv(100_000).startswith(b"HTTP/1.1 200 OK")
-        process.communicate(timeout=30)
-    assert process.returncode == 0
+        assert running.end() == 0
+
+
+def connected(client: httpx.Client) -> socket.socket:
+    """Return a connection to the service that a client asks."""
+    port = client.base_url.port
+    assert port
+    return socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+
+
+def listens(client: httpx.Client) -> bool:
+    try:
+        connected(client).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_json_log(folders: Folders) -> None:
-    with service(folders(0), "--json-log", MFREC_API_KEY="0123456789abcdef") as (process, client):
+    with service(folders(0), "--json-log", MFREC_API_KEY="0123456789abcdef") as (running, client):
         assert client.get("/v1/user2item/1").status_code == 401
-        out, err = stopped(process)
-    lines = [json.loads(line) for line in out.splitlines()]
+        running.stop()
+    lines = [json.loads(line) for line in running.out]
     assert (lines[-1]["path"], lines[-1]["status"]) == ("/v1/user2item/1", 401)
-    assert json.loads(err.splitlines()[1])["message"].startswith("serving version")
-    assert "0123456789abcdef" not in out + err
+    assert json.loads(running.err[1])["message"].startswith("serving version")
+    assert "0123456789abcdef" not in "".join(running.out + running.err)
 
 
 MISTAKES = [
@@ -142,7 +210,7 @@ def test_a_mistake_is_one_line(folders: Folders, tmp_path: Path, arguments: list
 def test_an_address_in_use_is_one_line(folders: Folders) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         command = [*MFREC, "serve", str(folders(0)), "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode != 0
     assert "address already in use" in done.stderr
     assert "Traceback" not in done.stderr
@@ -173,37 +241,86 @@ assert not banned & set(sys.modules), banned & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def dribble(client: httpx.Client, *parts: bytes) -> bytes:
-    port: Any = client.base_url.port
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.settimeout(20)
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(0.02)
-        got = b""
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Hurry:
+    """Return what makes every service give up after a moment, while the block lasts, by the name of the setting."""
+
+    @contextmanager
+    def hurried(name: str) -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            # a property goes before what the instance holds
+            patch.setattr(Settings, name, property(lambda _: 0.1))
+            yield
+
+    return hurried
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Receive until the service ends the connection."""
+    got = b""
+    # where it ends the connection before it has read everything, the system says so by a reset
+    with suppress(ConnectionResetError):
         while piece := connection.recv(65536):
             got += piece
-        return got
+    return got
 
 
-def test_slow_clients_are_let_go(serve: Serve) -> None:
-    client = serve(timeout=0.2, header_timeout=0.2)
-    assert dribble(client) == b""
-    assert dribble(client, b"GET /v1/user2item/1 HT") == b""
-    slow = dribble(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\n{")
+def answered(client: httpx.Client, sent: bytes) -> bytes:
+    """Send and then wait, as long as the service does."""
+    with connected(client) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(sent)
+        return all_of(connection)
+
+
+def test_slow_headers_are_not_waited_for(serve: Serve, hurry: Hurry) -> None:
+    client = serve()
+    with hurry("header_timeout"):
+        assert answered(client, b"") == b""
+        assert answered(client, b"GET /v1/user2item/1 HT") == b""
+    # a connection that has asked once is held to the same when it asks again
+    with connected(client) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        with hurry("header_timeout"):
+            connection.sendall(b"GET /heal")
+            assert b"HTTP/1.1" not in all_of(connection)
+    assert client.get("/v1/user2item/1").status_code == 200
+
+
+def test_a_slow_body_is_not_waited_for(serve: Serve, hurry: Hurry) -> None:
+    client = serve()
+    with hurry("timeout"):
+        slow = answered(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\n{")
     assert slow.startswith(b"HTTP/1.1 408 ")
     assert b"urn:mfrec:problem:too-slow" in slow
-    # a connection that has asked once is held to the same when it asks again
-    again = dribble(client, b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"GET /heal")
-    assert again.count(b"HTTP/1.1") == 1
     assert client.get("/v1/user2item/1").status_code == 200
 
 
 def test_an_answer_that_takes_too_long_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time runs out when the answer is being worked out, which then takes until the test is done."""
     from mfrec.service import answers
 
-    monkeypatch.setattr(answers, "many", lambda *_: time.sleep(0.5))
-    answer = serve(timeout=0.1).post("/v1/user2item", json={"ids": [1] * 256, "k": 10})
+    clocks: list[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = []
+    real, told = asyncio.timeout, threading.Event()
+
+    def timeout(seconds: float | None) -> asyncio.Timeout:
+        clock = real(seconds)
+        clocks.append((asyncio.get_running_loop(), clock))
+        return clock
+
+    def endless(*_: Any) -> None:
+        loop, clock = clocks[-1]
+        loop.call_soon_threadsafe(clock.reschedule, loop.time())
+        assert told.wait(LIMIT)
+
+    client = serve()
+    monkeypatch.setattr(asyncio, "timeout", timeout)
+    monkeypatch.setattr(answers, "many", endless)
+    try:
+        answer = client.post("/v1/user2item", json={"ids": [1] * 256, "k": 10})
+    finally:
+        told.set()
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:mfrec:problem:overdue"
 
@@ -211,9 +328,10 @@ def test_an_answer_that_takes_too_long_is_given_up(serve: Serve, monkeypatch: py
 @pytest.mark.parametrize(
     "junk", [b"\x00\xff" * 50 + b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"]
 )
-def test_what_is_not_http_does_no_harm(serve: Serve, junk: bytes) -> None:
-    client = serve(header_timeout=0.2)
-    got = dribble(client, junk)
+def test_what_is_not_http_does_no_harm(serve: Serve, hurry: Hurry, junk: bytes) -> None:
+    client = serve()
+    with hurry("header_timeout"):
+        got = answered(client, junk)
     assert got == b"" or got.startswith(b"HTTP/1.1 4")
     assert b"Traceback" not in got
     assert client.get("/healthz").status_code == 200

@@ -2,10 +2,10 @@
 
 import errno
 import fcntl
-import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ import pytest
 import mfrec
 from mfrec.errors import ArtifactError, ParameterError
 from mfrec.store import Store, is_store, publish, rollback
+from tests import faults
+from tests.faults import Writer
+from tests.test_artifact import files
 
 Folders = Callable[[int], Path]
 
@@ -199,54 +202,138 @@ def test_a_full_disk_changes_nothing(
     assert publish(folders(1), path) == "000002"
 
 
-# every way in which publishing touches the disk
-DISK: list[tuple[Any, str]] = [
-    (shutil, "copyfile"),
-    (os, "fsync"),
-    (os, "open"),
-    (Path, "rename"),
-    (Path, "replace"),
-    (shutil, "rmtree"),
-]
+# a process that is killed while it changes a store
 
 
-def killed_publisher(path: Path, source: Path, after: int) -> bool:
-    """Publish in a child that dies before its n-th touch of the disk; False when it came through."""
-    child = os.fork()
-    if child == 0:
-        left = [after]
-
-        def dying(call: Callable[..., Any]) -> Callable[..., Any]:
-            def counted(*args: Any, **keywords: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    os._exit(9)
-                return call(*args, **keywords)
-
-            return counted
-
-        for owner, name in DISK:
-            setattr(owner, name, dying(getattr(owner, name)))
-        try:
-            publish(source, path, keep=1)
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+@pytest.fixture(scope="module")
+def writer() -> Iterator[Writer]:
+    """A process that changes stores, and dies at the steps that it is told."""
+    made = Writer()
+    yield made
+    made.close()
 
 
-# the models are opened before the fork, so that no thread of a pool is missing in the child
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_whatever_kills_a_publisher_the_store_serves_a_whole_version(tmp_path: Path, folders: Folders) -> None:
+@pytest.fixture(scope="module")
+def two_versions(tmp_path_factory: pytest.TempPathFactory, folders: Folders) -> Path:
+    """A store with the models of seeds 0 and 1; it must not be changed."""
+    path = tmp_path_factory.mktemp("stores") / "store"
+    for n in range(2):
+        publish(folders(n), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def contents(folders: Folders) -> dict[str, dict[str, bytes]]:
+    """What the files of every version must hold."""
+    return {f"{n + 1:06d}": files(folders(n)) for n in range(3)}
+
+
+State = tuple[str | None, list[str]]
+
+
+def state(path: Path, contents: dict[str, dict[str, bytes]]) -> State:
+    """Return the current version and the names of all, each of which must be whole."""
+    store = Store(path)
+    for name in store.versions:
+        assert files(store.folder(name)) == contents[name]
+    assert store.current is None or store.current in store.versions
+    return store.current, store.versions
+
+
+MOVES = ["write .current-*", "flush .current-*", "rename current", "delete .current-*", "flush store"]
+
+
+def publishes(name: str) -> list[str]:
+    """Return the steps after the copy is made and every file of it is flushed."""
+    return [f"flush .{name}.*", f"rename {name}", "flush versions", f"clear .{name}.*", *MOVES]
+
+
+def prunes(name: str) -> list[str]:
+    return [f"rename .pruned-{name}", f"clear .pruned-{name}"]
+
+
+OLD = ("000002", ["000001", "000002"])
+
+# a change, the last of its steps, and the states that a process killed on the way may leave, in their order
+CHANGES: dict[str, tuple[list[str], list[State]]] = {
+    "first": (publishes("000001"), [(None, []), (None, ["000001"]), ("000001", ["000001"])]),
+    "publish": (
+        [*publishes("000003"), *prunes("000001"), *prunes("000002")],
+        [
+            OLD,
+            ("000002", ["000001", "000002", "000003"]),
+            ("000003", ["000001", "000002", "000003"]),
+            ("000003", ["000002", "000003"]),
+            ("000003", ["000003"]),
+        ],
+    ),
+    "rollback": (MOVES, [OLD, ("000001", ["000001", "000002"])]),
+    "prune": (prunes("000001"), [OLD, ("000002", ["000002"])]),
+}
+
+
+def change_of(name: str, path: Path, folders: Folders) -> faults.Change:
+    return {
+        "first": faults.publish(folders(0), path),
+        "publish": faults.publish(folders(2), path),
+        "rollback": faults.rollback(path, "000001"),
+        "prune": faults.prune(path),
+    }[name]
+
+
+def begin(name: str, path: Path, two_versions: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    if name != "first":
+        shutil.copytree(two_versions, path)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_steps_of_a_change_come_in_the_order_that_makes_it_safe(
+    tmp_path: Path, folders: Folders, two_versions: Path, writer: Writer, name: str
+) -> None:
+    """Every file is copied, then flushed, and only then does the pointer move to the new version."""
     path = tmp_path / "store"
-    publish(folders(0), path)
-    served, steps = {0}, 0
-    while killed_publisher(path, folders(1 + steps % 3), steps):
-        steps += 1
-        served.add(seed_served(path))
-        for name in Store(path).versions:
-            mfrec.verify(Store(path).folder(name))
-    assert steps > 40
-    assert len(served) > 1
-    assert hidden(path) == []
-    assert len(Store(path).versions) == 1
-    assert json.loads((Store(path).folder(Store(path).versions[0]) / "manifest.json").read_bytes())
+    begin(name, path, two_versions)
+    steps = [str(step) for step in writer.steps(change_of(name, path, folders))]
+    last, _ = CHANGES[name]
+    assert steps[-len(last) :] == last
+    # the file that is locked holds nothing
+    assert [step for step in steps if step.startswith("unnamed")] == ["unnamed lock"]
+    if name in ("first", "publish"):
+        names = sorted(files(folders(0)))
+        middle = steps[-len(last) - 2 * len(names) : -len(last)]
+        assert sorted(middle[: len(names)]) == [f"write {file}" for file in names]
+        assert sorted(middle[len(names) :]) == [f"flush {file}" for file in names]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_killed_at_any_step_leaves_the_old_state_or_a_newer_one(
+    tmp_path: Path,
+    folders: Folders,
+    contents: dict[str, dict[str, bytes]],
+    two_versions: Path,
+    writer: Writer,
+    name: str,
+) -> None:
+    path = tmp_path / "store"
+    begin(name, path, two_versions)
+    change = change_of(name, path, folders)
+    _, states = CHANGES[name]
+    steps = writer.steps(change)
+    found: list[State] = []
+    for at, step in enumerate(steps):
+        for moment in step.moments:
+            if not found or found[-1] != OLD:
+                begin(name, path, two_versions)
+            writer.kill(change, at=at, moment=moment)
+            found.append(state(path, contents))
+            # whatever was left is swept by the next change
+            Store(path).prune(keep=9)
+            assert hidden(path) == []
+            assert state(path, contents) == found[-1]
+            if found[-1] not in found[:-1]:
+                publish(folders(4), path, keep=1)
+                assert seed_served(path) == 4
+                assert len(Store(path).versions) == 1
+                begin(name, path, two_versions)
+    assert [found[0], *(after for before, after in pairwise(found) if after != before)] == states

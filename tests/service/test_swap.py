@@ -3,8 +3,8 @@
 import asyncio
 import shutil
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,9 @@ from mfrec.service.live import FolderSource, StoreSource, source_of
 from mfrec.service.watcher import Watcher
 from mfrec.store import Store, publish, rollback
 from tests.service.conftest import MakeModel, Serve
+from tests.waiting import wait_for
 
 Folders = Callable[[int], Path]
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 def version(client: httpx.Client) -> str:
@@ -60,35 +54,27 @@ def test_answers_never_mix_two_versions(serve: Serve, folders: Folders, tmp_path
     asked = range(1, 41)
     truth = {name: {key: mfrec.load(folders(n)).user2item(key).ids for key in asked} for n, name in enumerate(names)}
     client = serve(store)
-    stop = threading.Event()
 
-    def swap() -> None:
-        while not stop.is_set():
-            rollback(store, names[0])
-            time.sleep(0.03)
-            rollback(store, names[1])
-            time.sleep(0.03)
+    def ask_all() -> set[str]:
+        """Ask for everybody, compare, and return the versions that answered."""
+        seen = set()
+        for key in asked:
+            answer = client.get(f"/v1/user2item/{key}")
+            body = answer.json()
+            assert body["version"] == answer.headers["mfrec-version"]
+            assert [r["id"] for r in body["results"]] == truth[body["version"]][key]
+            seen.add(body["version"])
+        return seen
 
-    swapper = threading.Thread(target=swap)
-    swapper.start()
-    seen: set[str] = set()
-    try:
-        until = time.monotonic() + 20
-        while len(seen) < 2 or seen_swaps(client) < 10:
-            assert time.monotonic() < until
-            for key in asked:
-                answer = client.get(f"/v1/user2item/{key}")
-                body = answer.json()
-                assert body["version"] == answer.headers["mfrec-version"]
-                assert [r["id"] for r in body["results"]] == truth[body["version"]][key]
-                seen.add(body["version"])
-    finally:
-        stop.set()
+    def all_are_of(name: str) -> bool:
+        return ask_all() == {name}
+
+    for wanted in names * 5:
+        swapper = threading.Thread(target=rollback, args=(store, wanted))
+        swapper.start()
+        wait_for(partial(all_are_of, wanted))
         swapper.join()
-
-
-def seen_swaps(client: httpx.Client) -> int:
-    return int(client.get("/metrics").text.split("mfrec_model_swaps ")[-1].split()[0])
+    assert "mfrec_model_swaps 10" in client.get("/metrics").text
 
 
 def damage(kind: str, path: Path, sibling: Path) -> None:
@@ -191,7 +177,7 @@ def test_a_service_waits_for_the_first_version(serve: Serve, folders: Folders, t
 def test_a_version_in_use_is_not_pruned_and_one_left_behind_is(serve: Serve, folders: Folders, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     publish(folders(0), store.path)
-    client = serve(store.path, poll=60.0)
+    client = serve(store.path, poll=1e6)
     for n in range(1, 5):
         publish(folders(n), store.path, keep=1)
     assert store.versions == ["000001", "000005"]

@@ -64,7 +64,10 @@ export function setUpSearch(choose, fail) {
     const { signal } = controller;
     try {
       const answers = await Promise.all(SIDES.map(([side, , limit]) => search(side, text, limit, signal)));
-      if (!signal.aborted) show(SIDES.map(([side, title], n) => [side, title, answers[n].results]));
+      if (signal.aborted) return;
+      show(SIDES.map(([side, title], n) => [side, title, answers[n].results]));
+      // what the list is an answer to: while somebody types, it may be to the first letters only
+      list.dataset.query = text;
     } catch (error) {
       if (error.name !== "AbortError") fail(error);
     }
