@@ -189,6 +189,8 @@ def readme(data: dict[str, Any]) -> str:
             quickest = min(times, key=lambda column: times[column])
             cells[quickest] = f"**{cells[quickest]}**"
             lines.append([f"{direction} @{k}", *(cells.get(column, "") for column in COLUMNS)])
+            if "annoy" not in runs:
+                continue
             own, lists, scan = [times.get(column, np.inf) for column in COLUMNS][:3]
             # where Annoy's backend scans, the two differ by noise
             slower += [f"{direction} @{k}"] * (own > 1.1 * scan)
