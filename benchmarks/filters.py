@@ -1,6 +1,6 @@
 """Random queries with random filters, against an exact filtered search written out in plain numpy.
 
-Usage: python benchmarks/filters.py MODEL|sample [--queries 10000] [--tail auto] [--seed 0]
+Usage: python benchmarks/filters.py MODEL|sample [--queries 10000] [--seed 0]
 
 ``sample`` fits a model of the built-in sample that is large enough for indexes to matter (9,000 users x 12,000
 items). Every answer must have as many ids as are eligible, up to k, none of them excluded and none twice. Recall
@@ -146,11 +146,11 @@ def check(model: mfrec.Recommender, row: Direction, truth: Truth, tally: Tally, 
             tally.wrong["proof"] += hits < expected
 
 
-def sample_model(tail: str) -> mfrec.Recommender:
-    """Fit the sample on which sketch, cells and trees are in use."""
+def sample_model() -> mfrec.Recommender:
+    """Fit a sample of more candidates than are always answered by a forest."""
     interactions = mfrec.sample(9_000, 12_000, 400_000, n_genres=40, seed=3).interactions
     params = mfrec.ALSParams(factors=48, regularization=15.0, alpha=10.0, iterations=5)
-    return mfrec.fit(interactions, params, mfrec.IndexParams(tail=tail))
+    return mfrec.fit(interactions, params, mfrec.IndexParams())
 
 
 def main() -> None:
@@ -158,10 +158,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a folder, or 'sample'")
     parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--tail", default="auto", help="of the sample's indexes")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    model: Any = sample_model(options.tail) if options.model == "sample" else mfrec.load(options.model)
+    model: Any = sample_model() if options.model == "sample" else mfrec.load(options.model)
     print(model)
     failed = False
     for row in DIRECTIONS.values():

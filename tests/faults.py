@@ -179,7 +179,7 @@ class _Steps:
             self._name(module, "flush", "flush")
         self._name(atomic, "_exchange", "exchange", path=1)
         self._name(np, "save", "write")
-        for kind in {type(index) for index in model.indexes.values() if index.library} if model else ():
+        for kind in {type(index.finder) for index in model.indexes.values() if index.finder} if model else ():
             self._name(kind, "write", "write", path=1)
         self._name(Path, "write_bytes", "write")
         self._name(Path, "write_text", "write")

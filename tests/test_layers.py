@@ -13,7 +13,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 # one row per layer, lowest first; a name stands for a module or for a whole package
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "arrays"),
     ("directions",),
     ("packed",),
     ("ids",),
@@ -54,7 +54,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "annoy": ("index.annoy", "commands.doctor"),
     "faiss": ("index.faiss",),
     "implicit": ("als", "commands.doctor"),
-    "threadpoolctl": ("als", "commands.doctor"),
+    "threadpoolctl": ("als", "pipeline", "commands.doctor"),
     "scipy": ("interactions", "confidence", "als", "batch", "datasets", "evaluation", "tuning"),
     "sklearn": ("features", "content", "evaluation", "tuning"),
     "click": ("cli", "commands", "service.commands"),

@@ -89,7 +89,10 @@ def _mfrec(backend: str, problem: Problem, target: float) -> Built:
     def search(place: int, count: int) -> Any:
         return index.search(asked[place], count, problem.own(place)).numbers
 
-    size = sum(array.nbytes for array in index.arrays().values()) + written(lambda path: index.write(Path(path)))
+    size = sum(array.nbytes for array in index.arrays().values())
+    finder = index.finder
+    if finder is not None:
+        size += written(lambda path: finder.write(Path(path)))
     return Built(seconds, size, iter([(f"target {target}", search)]), excludes=True)
 
 

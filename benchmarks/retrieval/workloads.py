@@ -11,7 +11,7 @@ import numpy as np
 import mfrec
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Pair
 from mfrec.index import Candidates, Queries
-from mfrec.index.calibrate import draw
+from mfrec.index.calibrate import draw, sample_size
 
 KS = (10, 100)
 FRESH = 300
@@ -109,8 +109,8 @@ class Problem:
         """Draw calibration queries and fresh ones, and answer the latter exactly."""
         candidates = Candidates(vectors[direction.target], direction.similarity)
         asking = vectors[direction.query]
-        calibration = draw(asking, len(candidates), not direction.across, SEED)
-        used: Any = draw(asking, len(candidates), True, SEED).own
+        calibration = draw(asking, not direction.across, sample_size(len(candidates)), SEED)
+        used: Any = draw(asking, True, sample_size(len(candidates)), SEED).own
         numbers = np.setdiff1d(np.flatnonzero(asking.any(axis=1)), used)
         numbers = np.random.default_rng(FRESH_SEED).permutation(numbers)[:count]
         base, asked = np.ascontiguousarray(candidates.vectors), np.ascontiguousarray(asking[numbers])
