@@ -19,11 +19,12 @@ import numpy as np
 from tabulate import tabulate
 
 import mfrec
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
-from mfrec.interactions import Interactions
-from mfrec.tuning import tune
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
+from mfrec.tuning.tune import tune
 
 METRIC = "ndcg@20"
 FIRST_SEED = 42

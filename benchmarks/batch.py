@@ -13,8 +13,8 @@ import numpy as np
 
 import mfrec
 from mfrec.arrays import Matrix
-from mfrec.batch import BLOCK_VALUES
-from mfrec.factors import Factors
+from mfrec.model.batch import BLOCK_VALUES
+from mfrec.model.factors import Factors
 
 
 def vectors(rng: np.random.Generator, count: int, size: int) -> Matrix:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mfrec
-from mfrec.catalogue import Catalogue
-from mfrec.content import fit_content
+from mfrec.coldstart.catalogue import Catalogue
+from mfrec.coldstart.content import fit_content
 
 EXPONENTS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25)
 FOLDS, TIMES = 5, 3

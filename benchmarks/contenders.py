@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import mfrec
 from benchmarks.judge import Contender
 from benchmarks.protocols import Split
-from mfrec.content import fit_content, weights_of
+from mfrec.coldstart.content import fit_content, weights_of
 from mfrec.evaluation import Scorer
 from mfrec.evaluation.baselines import at_random, constant, dot
 

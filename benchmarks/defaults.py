@@ -18,9 +18,10 @@ import numpy as np
 from tabulate import tabulate
 
 import mfrec
-from mfrec.als import ALSParams, fit_als
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import Parts, k_fold_split, random_split
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
 
 METRICS = ("ndcg@20", "hit_rate@10", "hit_rate@100")
 CHANGES: Mapping[str, tuple[Any, ...]] = {

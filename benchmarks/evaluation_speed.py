@@ -17,7 +17,7 @@ from tabulate import tabulate
 
 import mfrec
 from mfrec.evaluation import measure
-from mfrec.factors import Factors
+from mfrec.model.factors import Factors
 
 KS = (10, 100)
 SIZES = {"MovieLens 1M": (6_040, 3_700, 2_000_000, 0.5), "large and sparse": (30_000, 40_000, 1_000_000, 0.1)}

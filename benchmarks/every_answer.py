@@ -19,7 +19,7 @@ def check(model: mfrec.Recommender, direction: str, k: int) -> tuple[int, int]:
     keys = list(model.ids[row.query])
     wrong = 0
     for number, (key, ranking) in enumerate(zip(keys, model.recommend(direction, keys, k), strict=True)):
-        excluded = {key} if not row.across else set(model.ids[row.target].ids(model.links[row.query].of(number)))
+        excluded = {key} if not row.across else set(model.ids[row.target].ids(model.adjacency[row.query].of(number)))
         expected = min(k, len(model.ids[row.target]) - len(excluded))
         scores = ranking.scores.tolist()
         wrong += (

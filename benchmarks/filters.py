@@ -81,8 +81,8 @@ def eligible(model: mfrec.Recommender, row: Direction, number: int, asked: Filte
     if not row.across:
         allowed[number] = False
     elif asked.exclude_seen:
-        links = model.links[row.query]
-        allowed[links.numbers[links.starts[number] : links.starts[number + 1]]] = False
+        adjacency = model.adjacency[row.query]
+        allowed[adjacency.numbers[adjacency.starts[number] : adjacency.starts[number + 1]]] = False
     return allowed
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 import mfrec
 from benchmarks.protocols import Split
 from benchmarks.two_tower_data import Vectors
+from mfrec.arrays import Numbers
 from mfrec.evaluation import Scorer
 from mfrec.evaluation.baselines import model_scorer
 from mfrec.evaluation.metrics import hit_rate
-from mfrec.evaluation.ranking import Numbers, Task, by_scores
-from mfrec.links import Links
+from mfrec.evaluation.ranking import Task, by_scores
+from mfrec.model.adjacency import Adjacency
 
 KS = (1, 5, 10, 20, 50, 100)
 METRICS = ("hit_rate", "recall", "ndcg")
@@ -130,7 +131,7 @@ def _new_users(split: Split, contender: Contender) -> Metrics:
 
 def _user2item(split: Split, contender: Contender) -> Scorer | None:
     if contender.model is not None:
-        return model_scorer("user2item", contender.model.factors, contender.model.links, 0)
+        return model_scorer("user2item", contender.model.factors, contender.model.adjacency, 0)
     return contender.events or contender.scorers.get("user2item")
 
 
@@ -143,7 +144,7 @@ def _hit_rates(name: str, asked: Numbers, targets: Numbers, scorer: Scorer, hidd
         scores[:, hidden] = -np.inf
         return scores
 
-    nothing, n_targets = _no_links(len(asked)), scorer(asked[:1]).shape[1]
+    nothing, n_targets = _no_adjacency(len(asked)), scorer(asked[:1]).shape[1]
     task = _one_each(asked, targets, {"plain": nothing, "unseen": nothing}, n_targets)
     outcome = by_scores(task, visible, ("plain",), KS)
     return {f"{name}/hit_rate@{k}": float(hit_rate(outcome["plain"].ranks, k).mean()) for k in KS}
@@ -171,26 +172,26 @@ def _at_event_times(split: Split, scorer: Scorer) -> Metrics:
 def _event_hits(split: Split, asked: Numbers, scorer: Scorer, ks: tuple[int, ...]) -> dict[str, NDArray[np.float64]]:
     """Return the expected hits of each test event, by protocol and k."""
     users, items = split.test.users, split.test.items
-    masks = {"plain": _no_links(len(users)), "unseen": _seen(split.train, users)}
+    masks = {"plain": _no_adjacency(len(users)), "unseen": _seen(split.train, users)}
     outcomes = by_scores(_one_each(asked, items, masks, split.train.shape[1]), scorer, SEEN, ks)
     return {f"user2item/{p}/hit_rate@{k}": hit_rate(outcomes[p].ranks, k) for p in SEEN for k in ks}
 
 
-def _one_each(queries: Numbers, targets: Numbers, masks: Mapping[str, Links], n_targets: int) -> Task:
-    return Task(queries, Links(np.arange(len(queries) + 1), targets), masks, n_targets)
+def _one_each(queries: Numbers, targets: Numbers, masks: Mapping[str, Adjacency], n_targets: int) -> Task:
+    return Task(queries, Adjacency(np.arange(len(queries) + 1), targets), masks, n_targets)
 
 
-def _no_links(count: int) -> Links:
-    return Links(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
+def _no_adjacency(count: int) -> Adjacency:
+    return Adjacency(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
 
 
-def _seen(train: mfrec.Interactions, users: Numbers) -> Links:
+def _seen(train: mfrec.Interactions, users: Numbers) -> Adjacency:
     rows = train.matrix[users]
-    return Links(rows.indptr.astype(np.int64), rows.indices)
+    return Adjacency(rows.indptr.astype(np.int64), rows.indices)
 
 
 def _blank(train: mfrec.Interactions) -> mfrec.Recommender:
-    """Return a model that carries ids and training links and scores nothing."""
+    """Return a model that carries ids and training interactions and scores nothing."""
     n_users, n_items = train.shape
     zeros = mfrec.Factors(np.zeros((n_users, 1), np.float32), np.zeros((n_items, 1), np.float32))
     return mfrec.build(train, zeros, mfrec.IndexParams(index="exact"))

@@ -17,7 +17,7 @@ from benchmarks.judge import Contender
 from benchmarks.protocols import Split, times
 from benchmarks.two_tower_data import Numbers, Vectors
 from mfrec.evaluation import Scorer
-from mfrec.fold_in import fold_in
+from mfrec.model.fold_in import fold_in
 
 # numbers, weights and decay of a history; None where there is none
 History = tuple[Numbers, NDArray[np.float32], NDArray[np.float64]] | None

@@ -21,15 +21,16 @@ from pathlib import Path
 from scipy.sparse import csr_matrix
 
 import mfrec
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.errors import MfrecError, ParameterError
 from mfrec.evaluation import measure
-from mfrec.evaluation.given import read_lists
 from mfrec.evaluation.metrics import cutoff
+from mfrec.evaluation.read_split import read_lists
 from mfrec.evaluation.splits import Split, random_split, read_split
-from mfrec.interactions import Interactions
-from mfrec.param_file import check_target, read_params, write_params
-from mfrec.tuning import tune
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
+from mfrec.tuning.params_file import check_target, read_params, write_params
+from mfrec.tuning.tune import tune
 
 PARTS = ("train", "valid", "test")
 

@@ -23,14 +23,15 @@ from sklearn.model_selection import ParameterSampler
 from tabulate import tabulate
 
 import mfrec
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.errors import DivergedError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
-from mfrec.interactions import Interactions
-from mfrec.space import Space
-from mfrec.trials import Trial
-from mfrec.tuning import folds_of, tune
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
+from mfrec.tuning.space import Space
+from mfrec.tuning.trials import Trial
+from mfrec.tuning.tune import folds_of, tune
 
 METRIC, K = "ndcg@20", 20
 MARKS = (15, 30, 60, 120, 300, 600)

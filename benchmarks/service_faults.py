@@ -20,7 +20,7 @@ from pathlib import Path
 
 import mfrec
 from benchmarks.service_harness import Service, mfrec_command, sample_models, serving
-from mfrec.store import Store, publish
+from mfrec.storage.store import Store, publish
 
 Report = Callable[[bool, str], None]
 

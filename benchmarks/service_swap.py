@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mfrec
 from benchmarks.service_harness import Service, sample_models, serving
-from mfrec.store import publish
+from mfrec.storage.store import publish
 
 # asked for and compared with what each model itself says
 ASKED = 200

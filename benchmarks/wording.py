@@ -32,7 +32,7 @@ MEANINGS = {
     "..., folding in": (
         "a new user's earlier events are folded in before the next is asked for; nothing is trained again"
     ),
-    "mfrec, with titles": "titles without events get a vector from their words (`mfrec.content`)",
+    "mfrec, with titles": "titles without events get a vector from their words (`mfrec.coldstart.content`)",
 }
 
 TIME = """On a random split most of a sitting is in the training part, and the time of an event says which sitting:

@@ -8,7 +8,6 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mfrec.artifact import load, save, verify
 from mfrec.directions import DIRECTIONS, Direction, Pair
 from mfrec.errors import (
     ArtifactError,
@@ -19,31 +18,41 @@ from mfrec.errors import (
     ParameterError,
     UnknownIdError,
 )
-from mfrec.factors import Factors
-from mfrec.ids import IdMap
 from mfrec.index import BACKENDS, IndexParams
-from mfrec.recommender import Ranking, Recommender
+from mfrec.model.factors import Factors
+from mfrec.model.ids import IdMap
+from mfrec.model.rankings import Ranking
+from mfrec.model.recommender import Recommender
+from mfrec.storage.folder import load, save, verify
 
 if TYPE_CHECKING:
-    from mfrec.als import ALSParams, fit_als
-    from mfrec.datasets import download, load_movielens
-    from mfrec.datasets.synthetic import sample
+    from mfrec.coldstart.catalogue import Catalogue
+    from mfrec.coldstart.content import cold_start
+    from mfrec.data.download import download
+    from mfrec.data.interactions import Interactions
+    from mfrec.data.movielens import load_movielens
+    from mfrec.data.synthetic import sample
     from mfrec.evaluation import evaluate, splits
-    from mfrec.interactions import Interactions
-    from mfrec.pipeline import build, fit
+    from mfrec.training.als import fit_als
+    from mfrec.training.fit import build, fit
+    from mfrec.training.params import ALSParams
+    from mfrec.tuning.tune import tune
 
 __version__ = version("mfrec")
 
 # what trains, and the module it is imported from when it is first asked for
 _LAZY = {
-    "ALSParams": "mfrec.als",
-    "fit_als": "mfrec.als",
-    "build": "mfrec.pipeline",
-    "fit": "mfrec.pipeline",
-    "download": "mfrec.datasets",
-    "load_movielens": "mfrec.datasets",
-    "sample": "mfrec.datasets.synthetic",
-    "Interactions": "mfrec.interactions",
+    "tune": "mfrec.tuning.tune",
+    "cold_start": "mfrec.coldstart.content",
+    "Catalogue": "mfrec.coldstart.catalogue",
+    "ALSParams": "mfrec.training.params",
+    "fit_als": "mfrec.training.als",
+    "build": "mfrec.training.fit",
+    "fit": "mfrec.training.fit",
+    "download": "mfrec.data.download",
+    "load_movielens": "mfrec.data.movielens",
+    "sample": "mfrec.data.synthetic",
+    "Interactions": "mfrec.data.interactions",
     "evaluate": "mfrec.evaluation",
     "splits": "mfrec.evaluation",
 }
@@ -54,6 +63,7 @@ __all__ = [
     "ALSParams",
     "ArtifactError",
     "BackendError",
+    "Catalogue",
     "DataError",
     "Direction",
     "DownloadError",
@@ -68,6 +78,7 @@ __all__ = [
     "Recommender",
     "UnknownIdError",
     "build",
+    "cold_start",
     "download",
     "evaluate",
     "fit",
@@ -77,6 +88,7 @@ __all__ = [
     "sample",
     "save",
     "splits",
+    "tune",
     "verify",
 ]
 

@@ -54,7 +54,7 @@ class Direction:
 
     @property
     def across(self) -> bool:
-        """Whether query and target are of different sides, so that what is already linked can be left out."""
+        """Whether query and target are of different sides, so that seen ones can be excluded."""
         return self.query != self.target
 
     @property
@@ -76,7 +76,7 @@ DIRECTIONS: dict[str, Direction] = {
 INDEX_KEYS: tuple[tuple[Side, Similarity], ...] = tuple(dict.fromkeys(d.index for d in DIRECTIONS.values()))
 
 
-def direction(name: str) -> Direction:
+def find_direction(name: str) -> Direction:
     """Return the direction of that name; ParameterError lists the names when there is none."""
     try:
         return DIRECTIONS[name]

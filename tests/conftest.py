@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import mfrec
-from mfrec.als import ALSParams
+from mfrec.data.interactions import Interactions
 from mfrec.index import IndexParams
-from mfrec.interactions import Interactions
-from mfrec.recommender import Recommender
+from mfrec.model.recommender import Recommender
+from mfrec.training.params import ALSParams
 
 settings.register_profile("mfrec", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mfrec")

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import mfrec
-from mfrec import atomic, store
-from mfrec.recommender import Recommender
+from mfrec.model.recommender import Recommender
+from mfrec.storage import atomic, store
 from tests.waiting import LIMIT
 
 BEFORE, HALFWAY, AFTER = "before", "halfway", "after"

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES
 from mfrec.errors import DataError, ParameterError
-from mfrec.interactions import Interactions
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
 from tests.conftest import Checkerboard
 
 PARAMS = ALSParams(factors=8, regularization=0.5, alpha=10.0, iterations=3, seed=1, threads=1, transform="value")
@@ -58,7 +59,7 @@ def test_factors_have_the_promised_form(interactions: Interactions) -> None:
         assert matrix.shape == (len(interactions.ids[side]), 5)
         assert matrix.dtype == np.float32
         assert matrix.flags.c_contiguous
-    assert (factors.solver.regularization, factors.solver.alpha) == (PARAMS.regularization, PARAMS.alpha)
+    assert (factors.weighting.regularization, factors.weighting.alpha) == (PARAMS.regularization, PARAMS.alpha)
 
 
 def test_one_factor_and_one_interaction_are_enough(checkerboard: Checkerboard) -> None:

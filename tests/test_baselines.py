@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 import mfrec
+from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair
 from mfrec.evaluation import baselines
 from mfrec.evaluation.ranking import best_k
-from mfrec.factors import Factors
-from mfrec.interactions import Interactions
-from mfrec.links import Links
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.factors import Factors
 
 DATA = Path(os.environ.get("MFREC_DATA_HOME", "data"))
 
 # user 0 has items 0 and 1, user 1 items 0 and 2, user 2 item 2, user 3 nothing; nobody has item 3
 LINKS = Pair(
-    Links(np.array([0, 2, 4, 5, 5]), np.array([0, 1, 0, 2, 2])),
-    Links(np.array([0, 2, 3, 5, 5]), np.array([0, 1, 0, 1, 2])),
+    Adjacency(np.array([0, 2, 4, 5, 5]), np.array([0, 1, 0, 2, 2])),
+    Adjacency(np.array([0, 2, 3, 5, 5]), np.array([0, 1, 0, 1, 2])),
 )
 
 

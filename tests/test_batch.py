@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfrec import batch
 from mfrec.arrays import NOTHING, Matrix
-from mfrec.batch import Rankings, recommend_all
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.errors import ParameterError
-from mfrec.factors import Factors
 from mfrec.index import IndexParams
 from mfrec.index.base import exact_search
-from mfrec.pipeline import build
-from mfrec.recommender import Recommender
+from mfrec.model import batch
+from mfrec.model.batch import recommend_all
+from mfrec.model.factors import Factors
+from mfrec.model.rankings import Rankings
+from mfrec.model.recommender import Recommender
+from mfrec.training.fit import build
 from tests.conftest import random_interactions
 
 LIKES = random_interactions()
@@ -53,7 +54,7 @@ def expected(model: Recommender, row: Direction, k: int, exclude_seen: bool = Tr
     """Answer one query after the other by `exact_search`."""
     rows: Rows = []
     for number, key in enumerate(model.ids[row.query]):
-        excluded = model.links[row.query].of(number) if row.across and exclude_seen else NOTHING
+        excluded = model.adjacency[row.query].of(number) if row.across and exclude_seen else NOTHING
         if not row.across:
             excluded = np.array([number])
         hits = exact_search(model.indexes[row.index].candidates, model.factors[row.query][number], k, excluded)

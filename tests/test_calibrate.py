@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import mfrec
-from mfrec.als import ALSParams
 from mfrec.arrays import NOTHING, Similarity, products
-from mfrec.artifact import load
 from mfrec.directions import DIRECTIONS
 from mfrec.errors import BackendError
-from mfrec.factors import Factors
 from mfrec.index import BACKENDS, Candidates, IndexParams, Queries
 from mfrec.index.annoy import TREES, Forest
 from mfrec.index.base import exact_search
 from mfrec.index.calibrate import FEW_QUERIES, SMALL, Trial, draw
-from mfrec.pipeline import build
-from mfrec.recommender import Recommender
+from mfrec.model.factors import Factors
+from mfrec.model.recommender import Recommender
+from mfrec.storage.folder import load
+from mfrec.training.fit import build
+from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
-from tests.test_artifact_faults import rewrite_file
+from tests.test_folder_faults import rewrite_file
 
 Matrix = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import mfrec
-from mfrec.catalogue import Catalogue
+from mfrec.coldstart.catalogue import Catalogue
 from mfrec.errors import DataError, ParameterError
 
 INTEGERS = mfrec.IdMap.of("item", [1, 2, 3])

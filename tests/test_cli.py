@@ -155,7 +155,7 @@ def last_line(*args: object, cwd: Path) -> str:
 
 def test_no_command_imports_what_it_does_not_need() -> None:
     """Recommending is a serving command: nothing that trains may be imported by it."""
-    code = "import sys; from mfrec.cli import cli; import mfrec.commands.recommend, mfrec.commands.verify\n"
+    code = "import sys; from mfrec.cli.main import cli; import mfrec.cli.recommend, mfrec.cli.verify\n"
     code += "print([n for n in ('pandas', 'scipy', 'sklearn', 'implicit') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

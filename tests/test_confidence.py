@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from mfrec.als import ALSParams, fit_als
-from mfrec.confidence import weigh
+from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError
-from mfrec.factors import Factors
-from mfrec.fold_in import fold_in
-from mfrec.interactions import Interactions
+from mfrec.model.factors import Factors
+from mfrec.model.fold_in import fold_in
+from mfrec.training.als import fit_als
+from mfrec.training.confidence import weigh
+from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
 
 DAY = 24 * 3600
@@ -45,9 +46,9 @@ def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None
 
 
 def test_weights_as_they_are_keep_their_unit(rated: Interactions) -> None:
-    confidences, solver, _ = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
+    confidences, weighting, _ = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
     np.testing.assert_array_equal(confidences.data, rated.weights)
-    assert solver.mean == 1.0
+    assert weighting.mean == 1.0
 
 
 def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
@@ -65,13 +66,13 @@ def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
 
 
 def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> None:
-    confidences, solver, _ = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
+    confidences, weighting, _ = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
     kept = rated.take(rated.weights >= 4)
     assert confidences.nnz == len(kept)
     # degrees count what is kept
     expected = np.repeat(kept.degree.user, kept.degree.user) ** -0.5 * kept.degree.item[kept.items] ** -0.25
     np.testing.assert_allclose(confidences.data, expected / expected.mean(), rtol=1e-5)
-    assert solver.mean_degree.user == pytest.approx(len(kept) / 80)
+    assert weighting.mean_degree.user == pytest.approx(len(kept) / 80)
 
 
 def test_a_threshold_above_everything(rated: Interactions) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 import mfrec
 from benchmarks.every_answer import check
-from mfrec.content import fit_content, with_cold, with_cold_items
-from mfrec.datasets import load_items, load_users, tells_users
-from mfrec.datasets.synthetic import GENRES, Sample, sample
+from mfrec.coldstart.content import fit_content, with_cold, with_cold_items
+from mfrec.data.movielens import load_items, load_users, tells_users
+from mfrec.data.synthetic import GENRES, Sample, sample
 from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError
-from mfrec.recommender import Recommender
+from mfrec.model.recommender import Recommender
 from tests.conftest import random_interactions, small_model
 from tests.waiting import LIMIT
 
@@ -71,9 +71,9 @@ def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
             after = wide.recommend(row.name, [key], 60, deny=new if row.target == side else None)[0]
             assert after.ids == before.ids
             np.testing.assert_array_equal(after.scores, before.scores)
-    linked = model.ids.item.ids(model.links.user.of(0))
+    linked = model.ids.item.ids(model.adjacency.user.of(0))
     np.testing.assert_allclose(wide.fold_in("user", linked), model.fold_in("user", linked), rtol=1e-4, atol=1e-6)
-    assert wide.links[side].of(wide.ids[side].number(new[0])).size == 0
+    assert wide.adjacency[side].of(wide.ids[side].number(new[0])).size == 0
 
 
 def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender, tmp_path: Path) -> None:

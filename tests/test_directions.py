@@ -1,6 +1,6 @@
 import pytest
 
-from mfrec.directions import DIRECTIONS, INDEX_KEYS, SIDES, Direction, Pair, direction, other
+from mfrec.directions import DIRECTIONS, INDEX_KEYS, SIDES, Direction, Pair, find_direction, other
 from mfrec.errors import ParameterError
 
 
@@ -19,7 +19,7 @@ def test_a_direction_knows_its_index_and_whether_it_goes_across(row: Direction) 
     assert row.name == f"{row.query}2{row.target}"
     assert row.across == (row.similarity == "dot")
     assert row.index == (row.target, row.similarity)
-    assert direction(row.name) is row
+    assert find_direction(row.name) is row
 
 
 def test_index_keys_are_what_the_directions_need_each_once() -> None:
@@ -29,7 +29,7 @@ def test_index_keys_are_what_the_directions_need_each_once() -> None:
 @pytest.mark.parametrize("name", ["", "user2movie", "USER2ITEM", None, 3, ["user2item"]])
 def test_an_unknown_direction_lists_the_names(name: object) -> None:
     with pytest.raises(ParameterError, match="user2item, item2item, user2user, item2user"):
-        direction(name)  # type: ignore[arg-type]
+        find_direction(name)  # type: ignore[arg-type]
 
 
 def test_pair_picks_iterates_and_is_made_by_side() -> None:

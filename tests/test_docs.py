@@ -7,8 +7,8 @@ import click
 import pytest
 
 import mfrec
-from mfrec.cli import COMMANDS, cli
-from mfrec.commands.catalogues import catalogue_options
+from mfrec.cli.catalogues import catalogue_options
+from mfrec.cli.main import COMMANDS, cli
 from mfrec.directions import DIRECTIONS
 from mfrec.index import BACKENDS
 

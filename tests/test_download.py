@@ -14,12 +14,12 @@ from typing import IO, Any
 
 import pytest
 
-from mfrec.datasets import LICENCE_NOTICE, RELEASES, download, load_movielens
+from mfrec.data.download import LICENCE_NOTICE, download
+from mfrec.data.movielens import RELEASES, load_movielens
 from mfrec.errors import DownloadError
 from tests.waiting import LIMIT
 
-# the function of the same name hides the module from `import mfrec.datasets.fetch`
-MODULE = import_module("mfrec.datasets.fetch")
+MODULE = import_module("mfrec.data.download")
 
 FILES = {
     "ratings.dat": b"1::10::5::978300760\n2::10::4::978300761\n2::20::3::978300762\n",

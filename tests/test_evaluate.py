@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mfrec
+from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair
 from mfrec.errors import DataError, ParameterError
-from mfrec.evaluation import measure, metrics, protocols, ranking
+from mfrec.evaluation import measure, metrics, ranking, tasks
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.factors import Factors
-from mfrec.interactions import Interactions
-from mfrec.links import Links
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.factors import Factors
 
 EXACT = mfrec.IndexParams(index="exact")
 Parts = tuple[Interactions, Interactions]
@@ -128,10 +128,10 @@ def test_item2item_asks_for_the_item_touched_last_before() -> None:
     whole = frame([(1, "a", 10), (1, "b", 20), (1, "c", 30), (1, "d", 15), (1, "e", 25), (1, "f", 5), (2, "d", 1)])
     is_test = np.isin(whole.to_frame()["item"], ["d", "e", "f"]) & (whole.to_frame()["user"] == 1).to_numpy()
     train, test = whole.take(~is_test), whole.take(is_test)
-    held = protocols.hold(whole.ids, fit_ones(train).links, test, train)
+    held = tasks.hold(whole.ids, fit_ones(train).adjacency, test, train)
     asked = [whole.ids.item.id(n) if n >= 0 else None for n in held.recent.tolist()]
     assert dict(zip(test.to_frame()["item"], asked, strict=True)) == {"d": "a", "e": "b", "f": None}
-    task = protocols.TASKS["item2item"](held)
+    task = tasks.TASKS["item2item"](held)
     assert whole.ids.item.ids(task.queries) == ["a", "b"]
     assert whole.ids.item.ids(task.relevant.numbers) == ["d", "e"]
     assert whole.ids.item.ids(task.masks["plain"].of(0)) == ["a"]
@@ -139,18 +139,18 @@ def test_item2item_asks_for_the_item_touched_last_before() -> None:
 
 
 def test_item2item_without_times_asks_for_a_random_training_item(parts: Parts, model: mfrec.Recommender) -> None:
-    held = protocols.hold(model.ids, model.links, parts[1])
+    held = tasks.hold(model.ids, model.adjacency, parts[1])
     for user, item in zip(held.numbers.user.tolist(), held.recent.tolist(), strict=True):
-        assert item in model.links.user.of(user)
-    again = protocols.hold(model.ids, model.links, parts[1])
+        assert item in model.adjacency.user.of(user)
+    again = tasks.hold(model.ids, model.adjacency, parts[1])
     assert held.recent.tolist() == again.recent.tolist()
-    assert held.recent.tolist() != protocols.hold(model.ids, model.links, parts[1], seed=1).recent.tolist()
+    assert held.recent.tolist() != tasks.hold(model.ids, model.adjacency, parts[1], seed=1).recent.tolist()
 
 
 def test_users_without_training_data_have_no_recent_item() -> None:
     whole = frame([(1, "a", 0), (2, "a", 1), (1, "b", 2)])
     train, test = whole.take([0]), whole.take([1, 2])
-    held = protocols.hold(whole.ids, fit_ones(train).links, test)
+    held = tasks.hold(whole.ids, fit_ones(train).adjacency, test)
     assert sorted(held.recent.tolist()) == [-1, 0]
 
 
@@ -237,8 +237,8 @@ def test_item2user_is_broken_down_by_popularity(report: mfrec.evaluation.Report)
     frame = report.to_frame()
     assert set(frame.loc[frame["direction"] == "item2user", "segment"]) == {"all", "head", "mid", "tail"}
     assert set(frame.loc[frame["direction"] != "item2user", "segment"]) == {"all"}
-    links = Links(np.array([0, 1, 3, 5, 9, 14, 20]), np.zeros(20, np.int64))
-    assert protocols._segments(links, np.arange(6)).tolist() == ["tail", "tail", "tail", "mid", "head", "head"]
+    adjacency = Adjacency(np.array([0, 1, 3, 5, 9, 14, 20]), np.zeros(20, np.int64))
+    assert tasks._segments(adjacency, np.arange(6)).tolist() == ["tail", "tail", "tail", "mid", "head", "head"]
 
 
 def test_other_contenders_can_be_held_against_the_model(model: mfrec.Recommender, parts: Parts) -> None:
@@ -309,8 +309,10 @@ def test_ranks_and_lists_are_those_of_sorting_everything(seed: int, deepest: int
     hidden = rng.random(scores.shape) < 0.2
     wanted = rng.random(scores.shape) < 0.3
     wanted[:, 0] |= ~wanted.any(axis=1)
-    none = Links(np.zeros(n_queries + 1, np.int64), np.zeros(0, np.int64))
-    task = ranking.Task(np.arange(n_queries), links(wanted), {"plain": none, "unseen": links(hidden)}, n_targets)
+    none = Adjacency(np.zeros(n_queries + 1, np.int64), np.zeros(0, np.int64))
+    task = ranking.Task(
+        np.arange(n_queries), adjacency(wanted), {"plain": none, "unseen": adjacency(hidden)}, n_targets
+    )
     ks = tuple(sorted({1, deepest}))
     found = ranking.by_scores(task, lambda numbers: scores[numbers].copy(), ("plain", "unseen"), ks)
     for protocol, mask in (("plain", np.zeros_like(hidden)), ("unseen", hidden)):
@@ -328,15 +330,15 @@ def test_ranks_and_lists_are_those_of_sorting_everything(seed: int, deepest: int
             assert found[protocol].shown[k].tolist() == counts.tolist()
 
 
-def links(table: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Links:
-    return Links(np.concatenate([[0], np.cumsum(table.sum(axis=1))]), np.nonzero(table)[1])
+def adjacency(table: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Adjacency:
+    return Adjacency(np.concatenate([[0], np.cumsum(table.sum(axis=1))]), np.nonzero(table)[1])
 
 
 def test_random_vectors_hit_as_often_as_chance_does() -> None:
     n_users, n_items = 600, 370
     rng = np.random.default_rng(0)
-    relevant = links(rng.random((n_users, n_items)) < 0.05)
-    none = Links(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int64))
+    relevant = adjacency(rng.random((n_users, n_items)) < 0.05)
+    none = Adjacency(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int64))
     task = ranking.Task(np.arange(n_users), relevant, {"plain": none, "unseen": none}, n_items)
     factors = Pair.of(lambda side: rng.standard_normal((n_users if side == "user" else n_items, 64), np.float32))
     outcome = ranking.by_scores(task, lambda q: factors.user[q] @ factors.item.T, ("unseen",), (10, 100))["unseen"]

@@ -11,13 +11,13 @@ import pytest
 from click.exceptions import Abort
 from click.testing import CliRunner
 
-from mfrec.batch import Rankings
+from mfrec.cli import export as module
 from mfrec.cli import main
-from mfrec.commands import export as module
-from mfrec.commands.export import export
+from mfrec.cli.export import export
 from mfrec.directions import DIRECTIONS
 from mfrec.errors import ParameterError
-from mfrec.recommender import Recommender
+from mfrec.model.rankings import Rankings
+from mfrec.model.recommender import Recommender
 
 SUFFIXES = ("csv", "parquet")
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
@@ -52,7 +52,7 @@ def test_a_file_holds_what_recommend_all_gives(
     folder: Path, text_model: Recommender, tmp_path: Path, direction: str, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # several blocks, one header
-    monkeypatch.setattr("mfrec.batch.BLOCK_VALUES", 1000)
+    monkeypatch.setattr("mfrec.model.batch.BLOCK_VALUES", 1000)
     out = tmp_path / f"out.{suffix}"
     printed = run(folder, direction, "-k", 7, "--out", out, "--quiet")
     expected = whole(text_model, direction, 7)
@@ -80,7 +80,7 @@ def breaking(error: BaseException) -> Any:
     """Return a `recommend_all` that fails after its first block."""
 
     def recommend_all(model: Recommender, name: str, k: int, **options: Any) -> Iterator[Rankings]:
-        from mfrec.batch import recommend_all as original
+        from mfrec.model.batch import recommend_all as original
 
         yield next(original(model, name, k))
         raise error

@@ -3,7 +3,7 @@ import pytest
 
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError
-from mfrec.factors import Factors
+from mfrec.model.factors import Factors
 
 
 def matrix(rows: int, columns: int = 4, seed: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfrec.content import fit_content
+from mfrec.coldstart.content import fit_content
+from mfrec.coldstart.features import KNOTS, clean, hats, knots
 from mfrec.errors import DataError
-from mfrec.features import KNOTS, clean, hats, knots
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 

@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError, UnknownIdError
-from mfrec.factors import Factors
-from mfrec.fold_in import fold_in
-from mfrec.ids import Id
-from mfrec.interactions import Interactions
-from mfrec.pipeline import build
-from mfrec.recommender import Recommender
-from mfrec.solver import Solver
+from mfrec.model.factors import Factors
+from mfrec.model.fold_in import fold_in
+from mfrec.model.ids import Id
+from mfrec.model.recommender import Recommender
+from mfrec.model.weighting import Weighting
+from mfrec.training.als import fit_als
+from mfrec.training.fit import build
+from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
 
 
@@ -40,8 +41,8 @@ def implicit_solver(factors: Factors, side: Side) -> Any:
     with threadpool_limits(1, user_api="blas"):
         solver = AlternatingLeastSquares(
             factors=factors.size,
-            regularization=factors.solver.regularization,
-            alpha=factors.solver.alpha,
+            regularization=factors.weighting.regularization,
+            alpha=factors.weighting.alpha,
             num_threads=1,
         )
     solver.user_factors, solver.item_factors = factors[side], factors[other(side)]
@@ -68,9 +69,9 @@ def minimised(factors: Factors, side: Side, numbers: NDArray[np.int64], weights:
     """Solve the same problem as a plain least-squares system over *all* rows of the other side."""
     matrix = factors[other(side)].astype(np.float64)
     confidence, wanted = np.ones(len(matrix)), np.zeros(len(matrix))
-    confidence[numbers], wanted[numbers] = factors.solver.alpha * weights, 1.0
+    confidence[numbers], wanted[numbers] = factors.weighting.alpha * weights, 1.0
     rows = np.concatenate(
-        [matrix * np.sqrt(confidence)[:, None], np.sqrt(factors.solver.regularization) * np.eye(factors.size)]
+        [matrix * np.sqrt(confidence)[:, None], np.sqrt(factors.weighting.regularization) * np.eye(factors.size)]
     )
     return np.linalg.lstsq(rows, np.concatenate([wanted * np.sqrt(confidence), np.zeros(factors.size)]), rcond=None)[0]
 
@@ -84,7 +85,7 @@ def test_the_vector_minimises_the_weighted_squared_error(rated: Recommender, sid
 
 def test_without_regularization_a_singular_system_still_has_an_answer() -> None:
     ones = np.ones((4, 3), np.float32)
-    vector = fold_in(Factors(ones, ones, Solver(regularization=0.0, alpha=2.0)), "user", np.array([0, 1]))
+    vector = fold_in(Factors(ones, ones, Weighting(regularization=0.0, alpha=2.0)), "user", np.array([0, 1]))
     assert np.isfinite(vector).all()
     np.testing.assert_allclose(vector, np.full(3, vector[0]), rtol=1e-4)
 
@@ -190,7 +191,7 @@ def test_an_unknown_side(model: Recommender) -> None:
 def overlap(model: Recommender, direction: str, side: Side, key: Id) -> float:
     """Return the share of the top 10 that the folded-in twin of a known id has in common with it."""
     number = model.ids[side].number(key)
-    linked = model.ids[other(side)].ids(model.links[side].of(number))
+    linked = model.ids[other(side)].ids(model.adjacency[side].of(number))
     own = model.recommend(direction, [key])[0].ids
     twin = model.recommend_vectors(direction, model.fold_in(side, linked), deny=linked)[0].ids
     return len(set(own) & set(twin)) / len(own)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mfrec
-from mfrec import manifest
+from mfrec.storage import manifest
 
 FORMATS = Path(__file__).parent / "formats"
 

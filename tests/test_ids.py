@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mfrec.errors import DataError, UnknownIdError
-from mfrec.ids import Id, IdMap
+from mfrec.model.ids import Id, IdMap
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)

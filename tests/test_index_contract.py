@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mfrec.als import ALSParams, fit_als
 from mfrec.arrays import NOTHING, Similarity, lengths
 from mfrec.errors import BackendError, ParameterError
 from mfrec.index import BACKENDS, Candidates, Hits, Index, IndexParams, Queries
 from mfrec.index import annoy as annoy_backend
 from mfrec.index.base import exact_search
-from mfrec.pipeline import build
+from mfrec.training.als import fit_als
+from mfrec.training.fit import build
+from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
 
 Matrix = NDArray[np.float32]

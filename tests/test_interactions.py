@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES
 from mfrec.errors import DataError, ParameterError
-from mfrec.interactions import Interactions
 
 PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 6), st.integers(1, 9)), min_size=1, max_size=40)
 

@@ -1,4 +1,4 @@
-"""A module imports only from the rows above its own, and each third-party library has its place."""
+"""A folder imports only from the layers before its own, and each third-party library has its place."""
 
 import ast
 import sys
@@ -11,54 +11,46 @@ import pytest
 ROOT = Path(__file__).parent.parent / "mfrec"
 MODULES = sorted(ROOT.rglob("*.py"))
 
-# one row per layer, lowest first; a name stands for a module or for a whole package
+# one row per layer, lowest first; a name is a module or a folder at the top of the package
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "arrays"),
     ("directions",),
-    ("packed",),
-    ("ids",),
-    ("solver",),
-    ("factors", "links"),
-    ("fold_in", "basis"),
     ("index",),
-    ("recommender",),
-    ("manifest", "atomic", "map2d"),
-    ("soundness",),
-    ("artifact",),
-    ("search", "store"),
-    ("batch",),
-    ("columns", "tables"),
-    ("interactions",),
-    ("datasets",),
-    ("confidence",),
-    ("als",),
-    ("pipeline",),
-    ("catalogue", "cold", "features"),
-    ("content",),
+    ("model",),
+    ("storage", "data"),
+    ("training",),
+    ("coldstart",),
     ("evaluation",),
-    ("param_file", "space"),
-    ("trials",),
-    ("tuning",),
-    ("commands",),
-    ("cli",),
+    ("tuning", "applications", "spark"),
     ("service",),
-    ("__init__", "__main__"),
+    ("cli",),
+    ("__init__",),
 )
-ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
+LAYER = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 
 # what a process that only answers may import when mfrec is imported
-SERVING = ROW["batch"]
+SERVING = ("errors", "arrays", "directions", "index", "model", "storage", "__init__")
+
+# the only imports from a later layer, or in a circle: methods of Recommender that do nothing but forward
+FORWARDED = {
+    ("model.recommender", "save"): "storage.folder",
+    ("model.recommender", "recommend_all"): "model.batch",
+    ("model.recommender", "lookalikes"): "applications.lookalikes",
+    ("model.recommender", "segments"): "applications.segments",
+    ("model.recommender", "allocate"): "applications.allocation",
+    ("model.recommender", "update"): "training.update",
+}
 
 # the only modules that may name these libraries, wherever in the module
 OWNERS: dict[str, tuple[str, ...]] = {
-    "annoy": ("index.annoy", "commands.doctor"),
+    "annoy": ("index.annoy", "cli.doctor"),
     "faiss": ("index.faiss",),
-    "implicit": ("als", "commands.doctor"),
-    "threadpoolctl": ("als", "pipeline", "commands.doctor"),
-    "scipy": ("interactions", "confidence", "als", "batch", "datasets", "evaluation", "tuning"),
-    "sklearn": ("features", "content", "evaluation", "tuning"),
-    "click": ("cli", "commands", "service.commands"),
-    "tabulate": ("cli", "commands", "evaluation.report", "evaluation.cold"),
+    "implicit": ("training.als", "cli.doctor"),
+    "threadpoolctl": ("training", "index.calibrate", "cli.doctor"),
+    "scipy": ("data", "training", "evaluation", "tuning"),
+    "sklearn": ("coldstart", "evaluation", "tuning"),
+    "click": ("cli",),
+    "tabulate": ("cli", "evaluation.report", "evaluation.coldstart"),
 }
 
 # what may be imported at the top of a module on the serving side
@@ -67,11 +59,12 @@ SERVING_LIBRARIES = {"numpy", "annoy"}
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module, and whether it is imported as soon as its importer is."""
+    """One imported module, whether it is imported as soon as its importer is, and the function it stands in."""
 
     name: str
     line: int
-    at_once: bool
+    at_once: bool = True
+    function: str | None = None
 
 
 def module_name(path: Path) -> str:
@@ -85,28 +78,29 @@ def top(name: str) -> str:
 
 
 def imports(path: Path) -> Iterator[Import]:
-    yield from _imports(ast.parse(path.read_text("utf-8")), at_once=True)
+    yield from _imports(ast.parse(path.read_text("utf-8")), at_once=True, function=None)
 
 
-def _imports(node: ast.AST, at_once: bool) -> Iterator[Import]:
+def _imports(node: ast.AST, at_once: bool, function: str | None) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
-            yield from (Import(alias.name, child.lineno, at_once) for alias in child.names)
+            yield from (Import(alias.name, child.lineno, at_once, function) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, f"line {child.lineno}: imports are absolute"
-            yield from _from(child, at_once)
+            yield from _from(child, at_once, function)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _imports(child, False, function or child.name)
         else:
-            later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(child)
-            yield from _imports(child, at_once and not later)
+            yield from _imports(child, at_once and not _type_checking(child), function)
 
 
-def _from(node: ast.ImportFrom, at_once: bool) -> Iterator[Import]:
+def _from(node: ast.ImportFrom, at_once: bool, function: str | None) -> Iterator[Import]:
     """Yield what ``from a import b`` imports: ``a.b`` where that is one of our modules, else ``a``."""
     parent = node.module or ""
     for alias in node.names:
         path = ROOT.parent.joinpath(*parent.split("."), alias.name)
         ours = top(parent) == "mfrec" and (path.with_suffix(".py").exists() or path.is_dir())
-        yield Import(f"{parent}.{alias.name}" if ours else parent, node.lineno, at_once)
+        yield Import(f"{parent}.{alias.name}" if ours else parent, node.lineno, at_once, function)
 
 
 def _type_checking(node: ast.AST) -> bool:
@@ -114,46 +108,59 @@ def _type_checking(node: ast.AST) -> bool:
 
 
 def below_mfrec(name: str) -> str:
-    """Return the dotted name below ``mfrec`` of one of our modules; the package itself is its top row."""
+    """Return the dotted name below ``mfrec`` of one of our modules; the package itself is its last layer."""
     return name.removeprefix("mfrec").removeprefix(".") or "__init__"
 
 
-def serving(path: Path) -> bool:
-    """Whether a process that only answers imports this module."""
+def ours(path: Path) -> Iterator[tuple[Import, str]]:
+    """Yield the imports of our own modules, wherever they stand, but for what `Recommender` forwards."""
     own = module_name(path)
-    return own == "__init__" or ROW.get(top(own), 0) <= SERVING
+    for found in imports(path):
+        other = below_mfrec(found.name)
+        if top(found.name) == "mfrec" and FORWARDED.get((own, found.function or "")) != other:
+            yield found, other
 
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=module_name)
 
 
-@each_module
-def test_every_module_has_a_row(path: Path) -> None:
-    assert top(module_name(path)) in ROW, f"{module_name(path)} is in no row of LAYERS"
+def test_there_are_few_layers_and_few_names_at_the_top() -> None:
+    assert len(LAYERS) <= 12
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 20
 
 
 @each_module
-def test_a_module_imports_only_from_rows_above_its_own(path: Path) -> None:
+def test_every_module_has_a_layer(path: Path) -> None:
+    assert top(module_name(path)) in LAYER, f"{module_name(path)} is in no row of LAYERS"
+
+
+@each_module
+def test_a_module_imports_only_from_its_folder_and_earlier_layers(path: Path) -> None:
     own = module_name(path)
     wrong = [
         f"{path.name}:{found.line} imports {found.name}"
-        for found in imports(path)
-        if found.at_once and top(found.name) == "mfrec"
-        for other in [below_mfrec(found.name)]
-        if top(other) != top(own) and ROW[top(other)] >= ROW[top(own)]
+        for found, other in ours(path)
+        if top(other) != top(own) and LAYER[top(other)] >= LAYER[top(own)]
     ]
     assert wrong == []
 
 
-def test_modules_of_one_package_import_each_other_in_no_circle() -> None:
-    needs = {
-        module_name(path): {below_mfrec(i.name) for i in imports(path) if i.at_once and top(i.name) == "mfrec"}
-        for path in MODULES
-    }
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    needs = {module_name(path): {other for _, other in ours(path)} for path in MODULES}
     needs = {name: {other for other in others if other in needs and other != name} for name, others in needs.items()}
     while ready := {name for name, others in needs.items() if not others}:
         needs = {name: others - ready for name, others in needs.items() if name not in ready}
     assert needs == {}
+
+
+def test_a_method_that_forwards_does_nothing_else() -> None:
+    tree = ast.parse((ROOT / "model" / "recommender.py").read_text("utf-8"))
+    names = {method for _, method in FORWARDED}
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in names]
+    assert {"save", "recommend_all"} <= {method.name for method in methods}
+    for method in methods:
+        kinds = [type(node) for node in method.body[1:]]
+        assert kinds in ([ast.ImportFrom, ast.Return], [ast.ImportFrom, ast.Expr]), method.name
 
 
 @each_module
@@ -167,16 +174,17 @@ def test_each_library_is_imported_by_its_owner_alone(path: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if serving(path)], ids=module_name)
+@pytest.mark.parametrize("path", [path for path in MODULES if top(module_name(path)) in SERVING], ids=module_name)
 def test_the_serving_side_needs_numpy_and_annoy_alone(path: Path) -> None:
     known = SERVING_LIBRARIES | set(sys.stdlib_module_names) | {"mfrec"}
     wrong = [f"{path.name}:{i.line} imports {i.name}" for i in imports(path) if i.at_once and top(i.name) not in known]
     assert wrong == []
 
 
-def test_the_package_itself_imports_nothing_that_trains() -> None:
-    at_once = {below_mfrec(found.name) for found in imports(ROOT / "__init__.py") if found.at_once}
-    assert {name for name in at_once if top(name) in ROW and ROW[top(name)] > SERVING} == set()
+@pytest.mark.parametrize("path", [path for path in MODULES if top(module_name(path)) in SERVING], ids=module_name)
+def test_the_serving_side_imports_nothing_that_trains(path: Path) -> None:
+    at_once = {below_mfrec(found.name) for found in imports(path) if found.at_once and top(found.name) == "mfrec"}
+    assert {name for name in at_once if top(name) not in SERVING} == set()
 
 
 def test_the_parser_sees_what_it_must(tmp_path: Path) -> None:
@@ -186,15 +194,15 @@ def test_the_parser_sees_what_it_must(tmp_path: Path) -> None:
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import pandas\n"
         "def f():\n    from implicit.cpu import als\n"
-        "try:\n    from mfrec import ids\nexcept ImportError:\n    pass\n"
-        "class A:\n    from mfrec.ids import IdMap\n"
+        "try:\n    from mfrec.model import ids\nexcept ImportError:\n    pass\n"
+        "class A:\n    from mfrec.model.ids import IdMap\n"
     )
-    assert [(i.name, i.at_once) for i in imports(source)] == [
-        ("scipy.sparse", True),
-        ("numpy", True),
-        ("typing", True),
-        ("pandas", False),
-        ("implicit.cpu", False),
-        ("mfrec.ids", True),
-        ("mfrec.ids", True),
+    assert [(i.name, i.at_once, i.function) for i in imports(source)] == [
+        ("scipy.sparse", True, None),
+        ("numpy", True, None),
+        ("typing", True, None),
+        ("pandas", False, None),
+        ("implicit.cpu", False, "f"),
+        ("mfrec.model.ids", True, None),
+        ("mfrec.model.ids", True, None),
     ]

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 import mfrec
-from mfrec import manifest, map2d
 from mfrec.arrays import Matrix
 from mfrec.directions import SIDES, Pair
-from mfrec.factors import Factors
-from mfrec.map2d import coordinates
-from mfrec.recommender import Recommender
-from tests.test_artifact import files
-from tests.test_artifact_faults import edit
+from mfrec.model import map2d
+from mfrec.model.factors import Factors
+from mfrec.model.map2d import coordinates
+from mfrec.model.recommender import Recommender
+from mfrec.storage import manifest
+from tests.test_folder import files
+from tests.test_folder_faults import edit
 
 FORMATS = Path(__file__).parent / "formats"
 

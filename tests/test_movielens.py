@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mfrec.datasets.movielens import RELEASES, data_home, load_movielens
-from mfrec.datasets.parse import LAYOUTS, Release, detect, open_source, read_movies, read_ratings
+from mfrec.data.interactions import Interactions
+from mfrec.data.movielens import RELEASES, data_home, load_movielens
+from mfrec.data.movielens_layouts import LAYOUTS, Release, detect, open_source, read_movies, read_ratings
 from mfrec.errors import DataError
-from mfrec.interactions import Interactions
 
 TITLES = {1: "Toy Story (1995)", 2: "Amélie: Le fabuleux destin (2001)", 30: 'Say "Yes", Again (1999)'}
 GENRES = {1: "Animation|Comedy", 2: "Comedy", 30: ""}

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from benchmarks import published
-from mfrec import tuning
-from mfrec.als import ALSParams, fit_als
 from mfrec.evaluation.splits import random_split, read_split
-from mfrec.param_file import write_params
+from mfrec.training.als import fit_als
+from mfrec.training.params import ALSParams
+from mfrec.tuning import tune as tuning
+from mfrec.tuning.params_file import write_params
 from tests.conftest import random_interactions
 
 # Users 0 to 3 like items 0 to 3, users 4 to 7 items 4 to 7. User 5 has no test items, user 8 has no items at all.

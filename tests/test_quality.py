@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mfrec
-from mfrec.als import ALSParams
-from mfrec.datasets import load_movielens
+from mfrec.data.movielens import load_movielens
+from mfrec.training.params import ALSParams
 
 
 @pytest.mark.parametrize("index", ["exact", "annoy"])

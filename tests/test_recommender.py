@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfrec.als import ALSParams, fit_als
+from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Direction
 from mfrec.errors import DataError, ParameterError, UnknownIdError
 from mfrec.index import BACKENDS, IndexParams
-from mfrec.interactions import Interactions
-from mfrec.pipeline import build, fit
-from mfrec.recommender import Ranking, Recommender
+from mfrec.model.rankings import Ranking
+from mfrec.model.recommender import Recommender
+from mfrec.training.als import fit_als
+from mfrec.training.fit import build, fit
+from mfrec.training.params import ALSParams
 from tests.conftest import Checkerboard, random_interactions, small_model
 
 each_direction = pytest.mark.parametrize("row", DIRECTIONS.values(), ids=lambda row: row.name)
@@ -25,7 +27,7 @@ IDS = {"user": list(LIKES.ids.user), "item": list(LIKES.ids.item)}
 
 
 def seen(row: Direction, key: Any) -> set[Any]:
-    """Return what a plain reading of the table links to an id."""
+    """Return what an id has interacted with, by a plain reading of the table."""
     frame = LIKES.to_frame()
     return set(frame.loc[frame[row.query] == key, row.target].tolist())
 

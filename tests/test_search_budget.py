@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks import search_budget
 from benchmarks.search_budget import Search, draws
-from mfrec import tuning
-from mfrec.als import ALSParams
-from mfrec.space import FACTORS
+from mfrec.training.params import ALSParams
+from mfrec.tuning import tune as tuning
+from mfrec.tuning.space import FACTORS
 from tests.clock import Clock
 
 

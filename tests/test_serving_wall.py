@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mfrec.cold import with_cold
+from mfrec.coldstart.extend import with_cold
 from mfrec.directions import DIRECTIONS, SIDES
-from mfrec.recommender import Recommender
+from mfrec.model.recommender import Recommender
 from tests.waiting import LIMIT
 
 FORBIDDEN = ("scipy", "pandas", "sklearn", "implicit", "click", "tqdm", "threadpoolctl", "tabulate", "pyarrow")
@@ -57,7 +57,7 @@ def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, t
 
 
 def test_what_trains_is_imported_when_it_is_asked_for() -> None:
-    code = "import sys, mfrec; mfrec.ALSParams; mfrec.Interactions; print('implicit' in sys.modules)"
+    code = "import sys, mfrec; mfrec.fit_als; mfrec.Interactions; print('implicit' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=LIMIT
     ).stdout

@@ -11,7 +11,7 @@ import pytest
 import mfrec
 from mfrec import Interactions, splits
 from mfrec.errors import DataError, ParameterError
-from mfrec.evaluation.given import read_lists
+from mfrec.evaluation.read_split import read_lists
 
 
 def interactions(n_users: int = 30, n_items: int = 40, n: int = 400, seed: int = 0) -> Interactions:

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mfrec import Interactions, splits, tuning
-from mfrec.als import ALSParams
+from mfrec import Interactions, splits
 from mfrec.errors import DataError, ParameterError
-from mfrec.space import SPACE
-from mfrec.trials import Trial, TrialLog
-from mfrec.tuning import Tuned, tune
+from mfrec.training.params import ALSParams
+from mfrec.tuning import tune as tuning
+from mfrec.tuning.space import SPACE
+from mfrec.tuning.trials import Trial, TrialLog
+from mfrec.tuning.tune import Tuned, tune
 from tests.clock import Clock
 from tests.conftest import random_interactions
 

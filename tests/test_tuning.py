@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfrec import sample, tuning
-from mfrec.als import ALSParams, StopFit, fit_als
+from mfrec import sample
+from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import k_fold_split, random_split
-from mfrec.factors import Factors
-from mfrec.interactions import Interactions
-from mfrec.param_file import read_params, write_params
-from mfrec.space import EXTENSIONS, FACTORS, SPACE, Space
-from mfrec.tuning import Tuned, tune
+from mfrec.model.factors import Factors
+from mfrec.training.als import StopFit, fit_als
+from mfrec.training.params import ALSParams
+from mfrec.tuning import tune as tuning
+from mfrec.tuning.params_file import read_params, write_params
+from mfrec.tuning.space import EXTENSIONS, FACTORS, SPACE, Space
+from mfrec.tuning.tune import Tuned, tune
 from tests.clock import Clock
 from tests.conftest import random_interactions
 

@@ -186,27 +186,27 @@ def _graphs(build: Callable[[str, Any, Any, int, int], Built]) -> Contender:
 
     def contender(problem: Problem) -> Iterator[Built]:
         spaces = list(problem.spaces())
-        for number, links, effort in GRAPHS_OF_MANY if len(problem.base) > LARGE else GRAPHS:
+        for number, adjacency, effort in GRAPHS_OF_MANY if len(problem.base) > LARGE else GRAPHS:
             for space, base, asked in spaces[number : number + 1]:
-                yield build(f"{space}M {links}, ef", base, asked, links, effort)
+                yield build(f"{space}M {adjacency}, ef", base, asked, adjacency, effort)
 
     return contender
 
 
-def _faiss_hnsw(label: str, base: Any, asked: Any, links: int, effort: int) -> Built:
+def _faiss_hnsw(label: str, base: Any, asked: Any, adjacency: int, effort: int) -> Built:
     faiss = _import_faiss()
-    index = faiss.IndexHNSWFlat(base.shape[1], links, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexHNSWFlat(base.shape[1], adjacency, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = effort
     _, seconds = timed(lambda: index.add(base))
     settings = ladder(label, EF, partial(_ask_faiss, index, asked), partial(setattr, index.hnsw, "efSearch"))
     return Built(seconds, len(faiss.serialize_index(index)), settings)
 
 
-def _hnswlib(label: str, base: Any, asked: Any, links: int, effort: int) -> Built:
+def _hnswlib(label: str, base: Any, asked: Any, adjacency: int, effort: int) -> Built:
     import hnswlib
 
     index = hnswlib.Index(space="ip", dim=base.shape[1])
-    index.init_index(max_elements=len(base), ef_construction=effort, M=links, random_seed=SEED)
+    index.init_index(max_elements=len(base), ef_construction=effort, M=adjacency, random_seed=SEED)
     _, seconds = timed(lambda: index.add_items(base, num_threads=1))
 
     def search(_: int, place: int, count: int) -> Any:
@@ -216,10 +216,10 @@ def _hnswlib(label: str, base: Any, asked: Any, links: int, effort: int) -> Buil
     return Built(seconds, index.index_file_size(), ladder(label, EF, search, index.set_ef))
 
 
-def _usearch(label: str, base: Any, asked: Any, links: int, effort: int) -> Built:
+def _usearch(label: str, base: Any, asked: Any, adjacency: int, effort: int) -> Built:
     from usearch.index import Index
 
-    index: Any = Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=links, expansion_add=effort)
+    index: Any = Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=adjacency, expansion_add=effort)
     _, seconds = timed(lambda: index.add(np.arange(len(base)), base, threads=1))
 
     def search(_: int, place: int, count: int) -> Any:
@@ -230,10 +230,10 @@ def _usearch(label: str, base: Any, asked: Any, links: int, effort: int) -> Buil
     )
 
 
-def _voyager(label: str, base: Any, asked: Any, links: int, effort: int) -> Built:
+def _voyager(label: str, base: Any, asked: Any, adjacency: int, effort: int) -> Built:
     from voyager import Index, Space
 
-    index = Index(Space.InnerProduct, base.shape[1], M=links, ef_construction=effort, random_seed=SEED)
+    index = Index(Space.InnerProduct, base.shape[1], M=adjacency, ef_construction=effort, random_seed=SEED)
     _, seconds = timed(lambda: index.add_items(base, num_threads=1))
 
     def search(ef: int, place: int, count: int) -> Any:

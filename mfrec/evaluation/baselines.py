@@ -1,6 +1,6 @@
 """Scorers: the model's own, and the baselines that every figure stands beside.
 
-A baseline knows the training links of the model and nothing else, so a saved model suffices to evaluate it.
+A baseline knows the training interactions of the model and nothing else, so a saved model suffices to evaluate it.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from mfrec.arrays import lengths
+from mfrec.arrays import Numbers, Scores, lengths
 from mfrec.directions import DIRECTIONS, Pair, Side, other
-from mfrec.evaluation.ranking import Numbers, Scorer, Scores, best_k, best_scores
-from mfrec.factors import Factors
-from mfrec.links import Links
+from mfrec.evaluation.ranking import Scorer, best_k, best_scores
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.factors import Factors
 
-Baseline = Callable[[Pair[Links], int, int], Scorer]
+Baseline = Callable[[Pair[Adjacency], int, int], Scorer]
 
 
-def degree(links: Pair[Links], side: Side) -> Scores:
+def degree(adjacency: Pair[Adjacency], side: Side) -> Scores:
     """Return how many training interactions each user or item has, as float32 scores."""
-    counts: Scores = np.diff(links[side].starts).astype(np.float32)
+    counts: Scores = np.diff(adjacency[side].starts).astype(np.float32)
     return counts
 
 
@@ -49,15 +49,15 @@ def cosine(factors: Factors, side: Side) -> Scorer:
     return lambda numbers: unit[numbers] @ unit.T
 
 
-def together(links: Pair[Links], side: Side) -> Scorer:
-    """Score by co-occurrence: the cosine of the rows of training links, as an item-kNN or user-kNN does.
+def together(adjacency: Pair[Adjacency], side: Side) -> Scorer:
+    """Score by co-occurrence: the cosine of the rows of training interactions, as an item-kNN or user-kNN does.
 
-    The number of common links over the root of both degrees: Sarwar, Karypis, Konstan and Riedl, "Item-based
+    The number of common interactions over the root of both degrees: Sarwar, Karypis, Konstan and Riedl, "Item-based
     Collaborative Filtering Recommendation Algorithms" (2001).
     """
-    rows = _matrix(links, side)
+    rows = _matrix(adjacency, side)
     columns = rows.T.tocsr()
-    weight = (1 / np.sqrt(np.maximum(degree(links, side), 1))).astype(np.float32)
+    weight = (1 / np.sqrt(np.maximum(degree(adjacency, side), 1))).astype(np.float32)
 
     def score(numbers: Numbers) -> Scores:
         common: Scores = (rows[numbers] @ columns).toarray()
@@ -68,19 +68,19 @@ def together(links: Pair[Links], side: Side) -> Scorer:
     return score
 
 
-def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
+def votes(similar: Scorer, adjacency: Pair[Adjacency], neighbours: int) -> Scorer:
     """Score items by the users most similar to the one asked for: the sum of their similarities per training item.
 
     Parameters
     ----------
     similar
         Scores every user for some users; the user itself never votes, and neither does a similarity of 0 or less.
-    links
+    adjacency
         The training data.
     neighbours
         How many vote. Where similarities tie at the border, the lower numbers do.
     """
-    items = _matrix(links, "user")
+    items = _matrix(adjacency, "user")
 
     def score(numbers: Numbers) -> Scores:
         similarity = similar(numbers)
@@ -93,51 +93,51 @@ def votes(similar: Scorer, links: Pair[Links], neighbours: int) -> Scorer:
     return score
 
 
-def _matrix(links: Pair[Links], side: Side) -> csr_matrix:
-    own = links[side]
+def _matrix(adjacency: Pair[Adjacency], side: Side) -> csr_matrix:
+    own = adjacency[side]
     ones = np.ones(len(own.numbers), np.float32)
-    return csr_matrix((ones, own.numbers, own.starts), shape=(len(own), len(links[other(side)])))
+    return csr_matrix((ones, own.numbers, own.starts), shape=(len(own), len(adjacency[other(side)])))
 
 
-def model_scorer(name: str, factors: Factors, links: Pair[Links], neighbours: int) -> Scorer:
+def model_scorer(name: str, factors: Factors, adjacency: Pair[Adjacency], neighbours: int) -> Scorer:
     """Return the model's scores of what a direction is judged by."""
-    row = DIRECTIONS[name]
-    if row.across:
-        return dot(factors, row.query, row.target)
-    near = cosine(factors, row.query)
-    return near if name == "item2item" else votes(near, links, neighbours)
+    direction = DIRECTIONS[name]
+    if direction.across:
+        return dot(factors, direction.query, direction.target)
+    near = cosine(factors, direction.query)
+    return near if name == "item2item" else votes(near, adjacency, neighbours)
 
 
-def _popularity(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return constant(degree(links, "item"))
+def _popularity(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return constant(degree(adjacency, "item"))
 
 
-def _most_active(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return constant(degree(links, "user"))
+def _most_active(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return constant(degree(adjacency, "user"))
 
 
-def _random_items(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return at_random(len(links.item), seed)
+def _random_items(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return at_random(len(adjacency.item), seed)
 
 
-def _random_users(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return at_random(len(links.user), seed)
+def _random_users(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return at_random(len(adjacency.user), seed)
 
 
-def _random_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return votes(_random_users(links, neighbours, seed), links, neighbours)
+def _random_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return votes(_random_users(adjacency, neighbours, seed), adjacency, neighbours)
 
 
-def _active_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return votes(_most_active(links, neighbours, seed), links, neighbours)
+def _active_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return votes(_most_active(adjacency, neighbours, seed), adjacency, neighbours)
 
 
-def _similar_items(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return together(links, "item")
+def _similar_items(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return together(adjacency, "item")
 
 
-def _similar_voters(links: Pair[Links], neighbours: int, seed: int) -> Scorer:
-    return votes(together(links, "user"), links, neighbours)
+def _similar_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
+    return votes(together(adjacency, "user"), adjacency, neighbours)
 
 
 # per direction: name -> scorer; "random" and "most-active" choose the voters in user2user

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.evaluation.metrics import MISSED, Counts, Ranks
-from mfrec.links import Links
+from mfrec.model.adjacency import Adjacency
 
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -22,7 +22,7 @@ Lister = Callable[[int, str, int], Numbers]
 # what a list may not contain, from least to most; the numbers are of the ranked side
 PROTOCOLS: Mapping[str, str] = {
     "plain": "every candidate, seen or not, but never the query itself",
-    "unseen": "what the training data links to the query is taken out first",
+    "unseen": "what the query interacted with in training is taken out first",
 }
 
 # scores of about 16 MB stay in a core's reach
@@ -52,8 +52,8 @@ class Task:
     """
 
     queries: Numbers
-    relevant: Links
-    masks: Mapping[str, Links]
+    relevant: Adjacency
+    masks: Mapping[str, Adjacency]
     n_targets: int
     segments: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
     notes: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ def _blocks(task: Task) -> Iterator[Numbers]:
         yield np.arange(start, min(start + size, len(task.queries)))
 
 
-def _mask(scores: Scores, mask: Links, places: Numbers) -> None:
+def _mask(scores: Scores, mask: Adjacency, places: Numbers) -> None:
     starts = mask.starts[places[0] : places[-1] + 2]
     rows = np.repeat(np.arange(len(places)), np.diff(starts))
     scores[rows, mask.numbers[starts[0] : starts[-1]]] = -np.inf
@@ -130,7 +130,7 @@ def best_scores(scores: Scores, k: int) -> Scores:
     return top
 
 
-def _count(scores: Scores, top: Scores, relevant: Links, places: Numbers) -> tuple[Counts, Counts]:
+def _count(scores: Scores, top: Scores, relevant: Adjacency, places: Numbers) -> tuple[Counts, Counts]:
     """Return, per event of the block, how many candidates score higher and how many the same."""
     starts = relevant.starts[places[0] : places[-1] + 2]
     numbers = relevant.numbers[starts[0] : starts[-1]]

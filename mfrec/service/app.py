@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 from mfrec.directions import DIRECTIONS
 from mfrec.errors import MfrecError
 from mfrec.service import pages, routes, schemas
-from mfrec.service.door import Door
-from mfrec.service.live import source_of
+from mfrec.service.errors import BY_STATUS, ProblemError, of_error, of_validation, too_large
 from mfrec.service.metrics import Counters
-from mfrec.service.problems import BY_STATUS, ProblemError, of_error, of_validation, too_large
+from mfrec.service.middleware import ServiceMiddleware
 from mfrec.service.routes import Context
 from mfrec.service.settings import Settings
+from mfrec.service.sources import source_of
 from mfrec.service.watcher import Watcher
 
 _ABOUT = (
@@ -55,7 +55,7 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
     app.include_router(pages.create(context, counters))
     _add_handlers(app, settings)
     _describe(app)
-    return Door(app, context, counters)
+    return ServiceMiddleware(app, context, counters)
 
 
 def from_environment() -> ASGIApp:

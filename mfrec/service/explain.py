@@ -1,7 +1,7 @@
 """Which of a user's items a score comes from.
 
 With the item factors Y fixed, a user's vector is ``s A^-1 sum_j c_j y_j`` over the items j of the user, where
-s is the user's scale (see `mfrec.fold_in`), so the score of item i is the sum of ``s c_j (y_i . A^-1 y_j)``: one
+s is the user's scale (see `mfrec.model.fold_in`), so the score of item i is the sum of ``s c_j (y_i . A^-1 y_j)``: one
 part per item of the user. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets"
 (2008), section 5.
 """
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.factors import Factors
-from mfrec.fold_in import confidence as confidence_of
+from mfrec.model.factors import Factors
+from mfrec.model.fold_in import confidence as confidence_of
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
     item
         Number of the item.
     """
-    solver, rows = factors.solver, factors.solved("item", history)
+    weighting, rows = factors.weighting, factors.solved("item", history)
     # a model keeps no weights, so each item counts 1
     confidence = confidence_of(factors, "user", history)
     system = factors.gram.item.astype(np.float64)
     system += (rows.T * (confidence - 1.0)) @ rows
-    system[np.diag_indices_from(system)] += solver.regularization
+    system[np.diag_indices_from(system)] += weighting.regularization
     # the system is symmetric: one solution for the item serves every part
     weight = np.linalg.lstsq(system, factors.item[item].astype(np.float64), rcond=None)[0]
-    contributions = confidence * (rows @ weight) * solver.scale("user", [len(history)])
+    contributions = confidence * (rows @ weight) * weighting.scale("user", [len(history)])
     order = np.lexsort((history, -contributions))
     return Parts(history[order], contributions[order])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mfrec.directions import DIRECTIONS
-from mfrec.service import answers
+from mfrec.service import handlers
 from mfrec.service.reply import Reply, json_bytes
 from mfrec.service.routes import Context
 
@@ -29,12 +29,12 @@ def answer(context: Context, scope: Mapping[str, Any]) -> Reply | None:
     if scope["method"] != "GET" or not path.startswith(_PREFIX):
         return None
     name, slash, text = path[len(_PREFIX) :].partition("/")
-    row = DIRECTIONS.get(name)
+    direction = DIRECTIONS.get(name)
     options = _options(scope["query_string"], context.settings.limits.k)
-    if row is None or not slash or options is None or not 0 < len(text) < 100:
+    if direction is None or not slash or options is None or not 0 < len(text) < 100:
         return None
     live = context.live()
-    return Reply(json_bytes(answers.one(live, row, text, *options)), headers=live.header)
+    return Reply(json_bytes(handlers.one(live, direction, text, *options)), headers=live.header)
 
 
 def _options(query: bytes, most: int) -> tuple[int, bool] | None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.directions import DIRECTIONS
-from mfrec.service.answers import recalls
-from mfrec.service.problems import KINDS
+from mfrec.service.errors import KINDS
+from mfrec.service.handlers import recalls
 from mfrec.service.watcher import Watcher
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"

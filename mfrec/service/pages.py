@@ -5,8 +5,8 @@ from importlib.resources import files
 
 from fastapi import APIRouter, Response
 
+from mfrec.service.errors import ProblemError
 from mfrec.service.metrics import MEDIA_TYPE, Counters, page
-from mfrec.service.problems import ProblemError
 from mfrec.service.reply import Headers, Reply, json_bytes
 from mfrec.service.routes import Context
 

@@ -4,7 +4,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mfrec.service.door import Door
+from mfrec.service.middleware import ServiceMiddleware
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -38,7 +38,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _start(self) -> None:
         self._stop()
-        seconds = self.app.context.settings.header_timeout if isinstance(self.app, Door) else 10.0
+        seconds = self.app.context.settings.header_timeout if isinstance(self.app, ServiceMiddleware) else 10.0
         self._clock = self.loop.call_later(seconds, self.transport.close)
 
     def _stop(self) -> None:

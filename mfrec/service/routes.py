@@ -8,11 +8,11 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from mfrec.directions import DIRECTIONS, Direction, Side
-from mfrec.service import answers, schemas
-from mfrec.service.live import Live
-from mfrec.service.problems import KINDS, MEDIA_TYPE, ProblemError
+from mfrec.service import handlers, schemas
+from mfrec.service.errors import KINDS, MEDIA_TYPE, ProblemError
 from mfrec.service.reply import Reply, json_bytes
 from mfrec.service.settings import Limits, Settings
+from mfrec.service.sources import ServedModel
 from mfrec.service.watcher import Watcher
 
 # ids that one answer may hold before it is worked out in a thread, so that small requests need not wait
@@ -31,7 +31,7 @@ class Context:
     settings: Settings
     watcher: Watcher
 
-    def live(self) -> Live:
+    def live(self) -> ServedModel:
         """Return what is being served, which the request then keeps to."""
         live = self.watcher.live
         if live is None:
@@ -56,7 +56,7 @@ def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     return {row.status: {"description": row.title, "content": content} for _, row in rows}
 
 
-def reply(live: Live, answer: answers.Answer) -> Response:
+def reply(live: ServedModel, answer: handlers.Answer) -> Response:
     """Return an answer as JSON, with the version in a header as well."""
     return Reply(json_bytes(answer), headers=live.header).response()
 
@@ -70,43 +70,46 @@ def create(context: Context) -> APIRouter:
     add_search(router, context)
     add_map(router, context)
     add_explain(router, context)
-    for row in DIRECTIONS.values():
+    for direction in DIRECTIONS.values():
         router.add_api_route(
-            f"/{row.name}/{{id:path}}",
-            _one(context, row, limits),
+            f"/{direction.name}/{{id:path}}",
+            _one(context, direction, limits),
             methods=["GET"],
             response_model=None,
             responses={200: {"model": schemas.OneRanking}, **problems("unknown-id", "invalid")},
-            operation_id=row.name,
-            summary=f"{row.question[0].upper()}{row.question[1:]}?",
+            operation_id=direction.name,
+            summary=f"{direction.question[0].upper()}{direction.question[1:]}?",
             tags=["directions"],
         )
         router.add_api_route(
-            f"/{row.name}",
-            _many(context, row, ask),
+            f"/{direction.name}",
+            _many(context, direction, ask),
             methods=["POST"],
             response_model=None,
             responses={200: {"model": schemas.Rankings}, **problems("unknown-id", "invalid")},
-            operation_id=f"{row.name}_many",
-            summary=f"{row.question[0].upper()}{row.question[1:]}? Many at once, or for a {row.query} nobody has seen",
+            operation_id=f"{direction.name}_many",
+            summary=f"{direction.question[0].upper()}{direction.question[1:]}? "
+            f"Many at once, or for a {direction.query} nobody has seen",
             tags=["directions"],
         )
     return router
 
 
-def _one(context: Context, row: Direction, limits: Limits) -> Callable[..., Any]:
+def _one(context: Context, direction: Direction, limits: Limits) -> Callable[..., Any]:
     async def ask(
         id: IdInPath,
         k: Annotated[int, Query(ge=1, le=limits.k, description="How many results")] = 10,
-        exclude_seen: Annotated[bool, Query(description="Leave out what is already linked to the query")] = True,
+        exclude_seen: Annotated[
+            bool, Query(description="Exclude seen ones: what the query has interacted with")
+        ] = True,
     ) -> Response:
         live = context.live()
-        return reply(live, answers.one(live, row, id, k, exclude_seen))
+        return reply(live, handlers.one(live, direction, id, k, exclude_seen))
 
     return ask
 
 
-def _many(context: Context, row: Direction, model: type[schemas.Ask]) -> Callable[..., Any]:
+def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> Callable[..., Any]:
     async def ask(body: Annotated[Any, Body()]) -> Response:
         asked = cast(schemas.Ask, body)
         live = context.live()
@@ -114,18 +117,18 @@ def _many(context: Context, row: Direction, model: type[schemas.Ask]) -> Callabl
             map(len, (asked.history or (), asked.allow or (), asked.deny or ()))
         )
         if size > _HEAVY:
-            return await asyncio.to_thread(_answer, live, row, asked)
-        return _answer(live, row, asked)
+            return await asyncio.to_thread(_answer, live, direction, asked)
+        return _answer(live, direction, asked)
 
     ask.__annotations__["body"] = model
     return ask
 
 
-def _answer(live: Live, row: Direction, asked: schemas.Ask) -> Response:
+def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Response:
     rest = (asked.k, asked.exclude_seen, asked.allow, asked.deny)
     if asked.history is not None:
-        return reply(live, answers.folded(live, row, asked.history, asked.weights, *rest))
-    return reply(live, answers.many(live, row, asked.ids or (), *rest))
+        return reply(live, handlers.folded(live, direction, asked.history, asked.weights, *rest))
+    return reply(live, handlers.many(live, direction, asked.ids or (), *rest))
 
 
 def add_model(router: APIRouter, context: Context) -> None:
@@ -135,7 +138,7 @@ def add_model(router: APIRouter, context: Context) -> None:
     async def model() -> Response:
         """Tell what is being served: version, manifest, measured recalls, limits."""
         live = context.live()
-        return reply(live, answers.about(live, context.refused(), asdict(context.settings.limits)))
+        return reply(live, handlers.about(live, context.refused(), asdict(context.settings.limits)))
 
 
 def add_search(router: APIRouter, context: Context) -> None:
@@ -155,7 +158,7 @@ def add_search(router: APIRouter, context: Context) -> None:
     ) -> Response:
         """Find items or users by text, forgiving of case, accents and slips."""
         live = context.live()
-        return reply(live, answers.search(live, side, q, limit))
+        return reply(live, handlers.search(live, side, q, limit))
 
 
 def add_map(router: APIRouter, context: Context) -> None:
@@ -170,12 +173,14 @@ def add_map(router: APIRouter, context: Context) -> None:
     )
     async def chart(
         side: Annotated[Side, Query()] = "item",
-        limit: Annotated[int, Query(ge=1, le=limits.points, description="How many, the best linked first")] = 3000,
+        limit: Annotated[
+            int, Query(ge=1, le=limits.points, description="How many, those with most interactions first")
+        ] = 3000,
         id: Annotated[list[str], Query(max_length=limits.ids, description="These instead")] = [],  # noqa: B006
     ) -> Response:
         """Place a side in the plane: two principal components, shared by both sides."""
         live = context.live()
-        return reply(live, answers.chart(live, side, limit, id))
+        return reply(live, handlers.chart(live, side, limit, id))
 
 
 def add_explain(router: APIRouter, context: Context) -> None:
@@ -198,4 +203,4 @@ def add_explain(router: APIRouter, context: Context) -> None:
         if (user is None) == (not history):
             raise ProblemError("invalid", "Give either a user or the history of a new one.")
         live = context.live()
-        return reply(live, answers.explain(live, user, history, item, limit))
+        return reply(live, handlers.explain(live, user, history, item, limit))

@@ -48,7 +48,7 @@ def ask_model(limits: Limits) -> type[Ask]:
                 default=None,
                 min_length=1,
                 max_length=limits.listed,
-                description="What somebody the model has never seen is linked to: ids of the other side",
+                description="History of somebody the model has never seen: ids of the other side",
             ),
         ),
         "weights": (
@@ -58,7 +58,7 @@ def ask_model(limits: Limits) -> type[Ask]:
         "k": (int, Field(default=10, ge=1, le=limits.k, description="How many results", strict=True)),
         "exclude_seen": (
             bool,
-            Field(default=True, strict=True, description="Leave out what is already linked to the query"),
+            Field(default=True, strict=True, description="Exclude seen ones: what the query has interacted with"),
         ),
         "allow": (list[AnyId] | None, listed),
         "deny": (list[AnyId] | None, listed),

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from mfrec.errors import MfrecError
-from mfrec.service.live import Live, Source
+from mfrec.service.sources import ServedModel, Source
 
 log = logging.getLogger("mfrec.service")
 
@@ -35,7 +35,7 @@ class Watcher:
         self.source = source
         self.poll = poll
         self.retry = retry
-        self.live: Live | None = None
+        self.live: ServedModel | None = None
         self.refused: Refusal | None = None
         self.swaps = 0
         self.refusals = 0
@@ -79,7 +79,7 @@ class Watcher:
                 self._swap(wanted, live)
                 self.refused = None
 
-    def _open(self, wanted: str) -> Live | None:
+    def _open(self, wanted: str) -> ServedModel | None:
         try:
             live = self.source.open(wanted)
             live.warm()
@@ -88,7 +88,7 @@ class Watcher:
             return None
         return live
 
-    def _swap(self, wanted: str, live: Live) -> None:
+    def _swap(self, wanted: str, live: ServedModel) -> None:
         before = self.live.version if self.live else None
         self.live, self._served = live, wanted
         self.swaps += before is not None

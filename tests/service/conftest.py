@@ -16,12 +16,12 @@ from starlette.types import ASGIApp
 import mfrec
 from mfrec.directions import Pair
 from mfrec.index import build_indexes
-from mfrec.links import Links
-from mfrec.packed import PackedStrings
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.string_array import StringArray
+from mfrec.model.weighting import Weighting
 from mfrec.service.app import create
-from mfrec.service.run import Address, server_config
+from mfrec.service.server import Address, server_config
 from mfrec.service.settings import Settings
-from mfrec.solver import Solver
 from tests.waiting import LIMIT, wait_for
 
 MakeModel = Callable[..., mfrec.Recommender]
@@ -47,7 +47,7 @@ def model_of(
     factors = mfrec.Factors(
         generator.standard_normal((users, 4)).astype(np.float32),
         generator.standard_normal((items, 4)).astype(np.float32),
-        Solver(1.0, 2.0, exponents=Pair(0.5, 0.4), scales=Pair(-0.1, 0.2), mean=0.2, mean_degree=Pair(6.0, 8.0)),
+        Weighting(1.0, 2.0, exponents=Pair(0.5, 0.4), scales=Pair(-0.1, 0.2), mean=0.2, mean_degree=Pair(6.0, 8.0)),
         degree,
     )
     params = mfrec.IndexParams(index=index, trees=3)
@@ -55,9 +55,9 @@ def model_of(
     return mfrec.Recommender(
         factors=factors,
         ids=Pair.of(lambda side: _ids(side, users if side == "user" else items, text_ids)),
-        links=Pair(_links(seen), _links(seen.T)),
+        adjacency=Pair(_adjacency(seen), _adjacency(seen.T)),
         indexes=build_indexes(factors, params),
-        labels=Pair(None, PackedStrings.pack(labels)),
+        labels=Pair(None, StringArray.pack(labels)),
         info={"seed": seed},
     )
 
@@ -68,9 +68,9 @@ def _ids(side: mfrec.directions.Side, count: int, text: bool) -> mfrec.IdMap:
     return mfrec.IdMap.of(side, names if text else range(1, count + 1))
 
 
-def _links(seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Links:
+def _adjacency(seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Adjacency:
     starts = np.concatenate([[0], np.cumsum(seen.sum(axis=1))]).astype(np.int64)
-    return Links(starts, np.nonzero(seen)[1].astype(np.int32))
+    return Adjacency(starts, np.nonzero(seen)[1].astype(np.int32))
 
 
 @pytest.fixture(scope="session")

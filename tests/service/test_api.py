@@ -13,9 +13,9 @@ import pytest
 
 import mfrec
 from mfrec.directions import DIRECTIONS, other
-from mfrec.map2d import coordinates
+from mfrec.model.map2d import coordinates
 from mfrec.service import fast
-from mfrec.service.problems import KINDS
+from mfrec.service.errors import KINDS
 from tests.service.conftest import MakeModel, Serve
 
 Folders = Callable[[int], Path]
@@ -138,7 +138,7 @@ def test_search(client: httpx.Client) -> None:
 
 def test_explain(client: httpx.Client, model: mfrec.Recommender) -> None:
     body = client.get("/v1/explain?user=3&item=2&limit=100").json()
-    history = [model.ids.item.id(n) for n in model.links.user.of(model.ids.user.number(3))]
+    history = [model.ids.item.id(n) for n in model.adjacency.user.of(model.ids.user.number(3))]
     assert sorted(part["id"] for part in body["because"]) == sorted(history)
     contributions = [part["contribution"] for part in body["because"]]
     assert contributions == sorted(contributions, reverse=True)
@@ -161,7 +161,7 @@ def test_explain_somebody_new(client: httpx.Client, model: mfrec.Recommender) ->
 def test_map(client: httpx.Client, model: mfrec.Recommender) -> None:
     whole = client.get("/v1/map?side=item").json()
     assert len(whole["ids"]) == len(whole["x"]) == len(whole["labels"]) == whole["count"] == 30
-    degree = np.diff(model.links.item.starts)
+    degree = np.diff(model.adjacency.item.starts)
     assert whole["ids"][0] == model.ids.item.id(int(degree.argmax()))
     some = client.get("/v1/map?side=item&id=3&id=1").json()
     assert some["ids"] == [3, 1]
@@ -308,7 +308,7 @@ def test_ids_and_labels_that_are_no_unicode_still_travel(serve: Serve, tmp_path:
     from tests.service.conftest import model_of
 
     made = model_of(6)
-    labels = mfrec.packed.PackedStrings.pack([f"bad \udcff {n}" for n in range(30)])
+    labels = mfrec.model.string_array.StringArray.pack([f"bad \udcff {n}" for n in range(30)])
     replace(made, labels=mfrec.Pair(None, labels)).save(tmp_path / "m")
     answer = serve(tmp_path / "m").get("/v1/user2item/1?k=2")
     assert answer.status_code == 200
@@ -347,8 +347,8 @@ def test_whatever_breaks_inside_no_traceback_leaves(
     def broken(*_: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("mfrec.service.answers.one", broken)
-    monkeypatch.setattr("mfrec.service.answers.search", broken)
+    monkeypatch.setattr("mfrec.service.handlers.one", broken)
+    monkeypatch.setattr("mfrec.service.handlers.search", broken)
     for path in ("/v1/user2item/1", "/v1/user2item/1?x=1", "/v1/search?q=a"):
         answer = client.get(path)
         check_problem(answer, "internal", "log says why")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import mfrec
-from mfrec.store import publish
+from mfrec.storage.store import publish
 from tests.service.conftest import Serve
 from tests.waiting import LIMIT, wait_for
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from mfrec.service.settings import Settings
-from mfrec.store import publish
+from mfrec.storage.store import publish
 from tests.service.conftest import Serve
 from tests.waiting import LIMIT, wait_for
 
@@ -31,13 +31,13 @@ MFREC = [sys.executable, "-c", "from mfrec.cli import main; main()"]
 # the command, in a process where neither the last requests nor the workers are given up on a slow machine
 PATIENT = f"""
 from mfrec.cli import main
-from mfrec.service import run
-config_of = run.server_config
+from mfrec.service import server
+config_of = server.server_config
 def patient(*args, **options):
     config = config_of(*args, **options)
     config.timeout_graceful_shutdown = config.timeout_worker_healthcheck = {LIMIT:.0f}
     return config
-run.server_config = patient
+server.server_config = patient
 main()
 """
 
@@ -230,7 +230,7 @@ def test_the_service_imports_nothing_that_trains(folders: Folders) -> None:
     code = f"""
 import asyncio, sys
 from pathlib import Path
-from mfrec.service.run import create
+from mfrec.service.server import create
 from mfrec.service.settings import Settings
 door = create(Settings(Path({str(folders(0))!r})))
 door.context.watcher.start()
@@ -299,7 +299,7 @@ def test_a_slow_body_is_not_waited_for(serve: Serve, hurry: Hurry) -> None:
 
 def test_an_answer_that_takes_too_long_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time runs out when the answer is being worked out, which then takes until the test is done."""
-    from mfrec.service import answers
+    from mfrec.service import handlers
 
     clocks: list[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = []
     real, told = asyncio.timeout, threading.Event()
@@ -316,7 +316,7 @@ def test_an_answer_that_takes_too_long_is_given_up(serve: Serve, monkeypatch: py
 
     client = serve()
     monkeypatch.setattr(asyncio, "timeout", timeout)
-    monkeypatch.setattr(answers, "many", endless)
+    monkeypatch.setattr(handlers, "many", endless)
     try:
         answer = client.post("/v1/user2item", json={"ids": [1] * 256, "k": 10})
     finally:

@@ -13,10 +13,10 @@ import pytest
 
 import mfrec
 from mfrec.errors import ArtifactError, ParameterError
-from mfrec.store import Store, is_store, publish, rollback
+from mfrec.storage.store import Store, is_store, publish, rollback
 from tests import faults
 from tests.faults import Writer
-from tests.test_artifact import files
+from tests.test_folder import files
 
 Folders = Callable[[int], Path]
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 import mfrec
-from mfrec.service.live import FolderSource, StoreSource, source_of
+from mfrec.service.sources import FolderSource, StoreSource, source_of
 from mfrec.service.watcher import Watcher
-from mfrec.store import Store, publish, rollback
+from mfrec.storage.store import Store, publish, rollback
 from tests.service.conftest import MakeModel, Serve
 from tests.waiting import wait_for
 
@@ -222,7 +222,7 @@ def test_an_error_that_nobody_foresaw_is_a_refusal_too(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mfrec.service.live.load", broken)
+    monkeypatch.setattr("mfrec.service.sources.load", broken)
     watcher = Watcher(FolderSource(folders(0)))
     watcher.start()
     assert watcher.live is None

@@ -108,7 +108,7 @@ export function setUpMap(choose) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
   return {
-    /** Fetch the best linked of both sides; returns the first of each. */
+    /** Fetch the most active of both sides; returns the first of each. */
     async load() {
       points = { item: new Map(), user: new Map() };
       const answers = await Promise.all(SIDES.map((side) => places(side)));

@@ -32,7 +32,7 @@ export function drawPerson(watched, item, { add, remove, clear }) {
   const has = item && watched.some((entry) => entry.id === item.id);
   byId("person").replaceChildren(
     make("p", { className: "quiet", textContent: watched.length
-      ? "The user row now answers for somebody who is linked to:"
+      ? "The user row now answers for somebody with this history:"
       : "Find items and add them: the model folds in somebody it has never seen." }),
     make("ul", { className: "chips" }, ...chips),
     make("div", { className: "acts" },

@@ -1,0 +1,271 @@
+"""Cold start from content: vectors for items or users without interactions.
+
+What is known about them (title, genres, any text, categories or numbers) is turned into features, and ridge
+regression maps the features onto the fitted vectors, as the title tower of a two-tower network does.
+`mfrec.coldstart.extend` places the vectors into the model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from mfrec.arrays import Matrix
+from mfrec.coldstart.catalogue import Catalogue
+from mfrec.coldstart.extend import indexed, widened, with_cold, with_cold_items
+from mfrec.coldstart.features import clean, features
+from mfrec.data.columns import check_roles
+from mfrec.directions import SIDES, Pair, Side
+from mfrec.errors import DataError
+from mfrec.index import IndexParams
+from mfrec.model.recommender import Recommender
+
+__all__ = [
+    "ContentModel",
+    "check_content",
+    "cold_start",
+    "fit_content",
+    "learn",
+    "weights_of",
+    "with_cold",
+    "with_cold_items",
+]
+
+ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+FOLDS = 5
+
+# The vectors of items with few users are noise, so an item counts by its users. Of users, what the many with a short
+# history take has to be on a list, and popularity by interactions is that of the few with a long one. How much so was
+# cross-validated on training users of ml-100k: `python -m benchmarks.cold_weights`.
+EXPONENTS = Pair(user=-0.75, item=1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ContentModel:
+    """A map from what is known about an item (or user) to its vector; made by `fit_content`.
+
+    Parameters
+    ----------
+    texts, numbers
+        Columns of the tables it reads: text and categories; numbers.
+    alpha
+        Weight of the ridge penalty, chosen by cross-validation.
+    error
+        Share of the vectors' variance that is left unexplained in cross-validation: 0 is perfect, 1 as good as
+        the mean vector.
+    features, regression
+        The fitted scikit-learn parts.
+    """
+
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    alpha: float
+    error: float
+    features: Any
+    regression: Any
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the tables it reads."""
+        return (*self.texts, *self.numbers)
+
+    def vectors(self, table: pd.DataFrame) -> Matrix:
+        """Return one vector per row, float32 of shape ``(len(table), factors)``.
+
+        Raises
+        ------
+        DataError
+            When a column is missing, or one of numbers holds something else.
+        """
+        if not len(table):
+            return np.zeros((0, self.regression.coef_.shape[0]), np.float32)
+        found = self.regression.predict(self.features.transform(clean(table, self.texts, self.numbers)))
+        return np.ascontiguousarray(found, np.float32)
+
+
+def fit_content(
+    factors: Matrix,
+    table: pd.DataFrame,
+    *,
+    text: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    weights: ArrayLike | None = None,
+    alphas: Sequence[float] = ALPHAS,
+    seed: int = 42,
+) -> ContentModel:
+    """Learn vectors from content.
+
+    Parameters
+    ----------
+    factors
+        float32 of shape ``(n, factors)``: the vectors of what has interactions, such as ``model.factors.item``.
+    table
+        One row per vector, in the same order.
+    text
+        Columns of text: TF-IDF over words; lists joined by ``|``, such as MovieLens genres, are text as well.
+    categories
+        Columns of categories: one feature per value, a missing one included; values never seen are no value.
+    numbers
+        Columns of numbers, such as an age or a year: a curve over each, see `mfrec.coldstart.features`; missing ones
+        are no value.
+    weights
+        How much each row counts; see `weights_of`.
+    alphas
+        Ridge penalties to choose from.
+    seed
+        Of the folds.
+
+    Raises
+    ------
+    DataError
+        When a column is missing, one of numbers holds something else, or the table or the weights do not fit the
+        factors or hold nothing to learn from.
+    ParameterError
+        When no column is named, or one twice.
+    """
+    if len(table) != len(factors):
+        raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
+    counts = _shares(weights, len(table))
+    transformer, matrix = _encoded(table, text, categories, numbers)
+    alpha, error_left = _choose(matrix, factors, counts, alphas, seed)
+    regression = _fit(alpha, matrix, factors, counts)
+    return ContentModel((*text, *categories), tuple(numbers), alpha, error_left, transformer, regression)
+
+
+def _shares(weights: ArrayLike | None, count: int) -> NDArray[np.float64]:
+    """Return the weights with mean 1."""
+    given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        raise DataError(f"{given.size} weights for {count} rows: give one each")
+    if not (np.isfinite(given) & (given >= 0)).all() or not given.any():
+        raise DataError("weights must be finite numbers of at least 0, and not all 0")
+    shares: NDArray[np.float64] = given / given.mean()
+    return shares
+
+
+def check_content(
+    table: pd.DataFrame, *, text: Sequence[str] = (), categories: Sequence[str] = (), numbers: Sequence[str] = ()
+) -> None:
+    """Raise what `fit_content` would raise for this table, before there are vectors to fit it to."""
+    _encoded(table, text, categories, numbers)
+
+
+def weights_of(side: Side, degree: ArrayLike) -> NDArray[np.float64]:
+    """Return how much each row counts in `fit_content`: its degree for items, ``degree ** -0.75`` for users.
+
+    Parameters
+    ----------
+    side
+        ``"item"`` or ``"user"``.
+    degree
+        How many interactions each row has, above 0.
+    """
+    return np.asarray(degree, np.float64) ** EXPONENTS[side]
+
+
+def learn(factors: Matrix, side: Side, rows: pd.DataFrame, degree: ArrayLike, catalogue: Catalogue) -> ContentModel:
+    """Learn vectors from the columns of a catalogue; one row and one degree above 0 per vector."""
+    return fit_content(factors, rows, **catalogue.roles, weights=weights_of(side, degree))
+
+
+def cold_start(
+    model: Recommender, catalogues: Pair[Catalogue | None], index_params: IndexParams | None = None
+) -> Recommender:
+    """Return a model that also knows whatever its catalogues list without interactions; see `with_cold`.
+
+    Parameters
+    ----------
+    model
+        A fitted model; it is not changed.
+    catalogues
+        What is known about its users and its items, or None. Every id with interactions must be in its catalogue.
+    index_params
+        Those of the model where not given.
+
+    Returns
+    -------
+    Recommender
+        Its ``info["cold"]`` says how many ids of each side have a vector from content, ``info["content"]`` from
+        what columns, with what ridge penalty, and what share of the variance was left unexplained.
+
+    Raises
+    ------
+    DataError
+        When a catalogue lacks a known id, its ids are not of the model's kind, or it holds nothing to learn from.
+    """
+    wide = model
+    for side in SIDES:
+        catalogue = catalogues[side]
+        if catalogue is not None:
+            wide = _with_listed(wide, side, catalogue)
+    return indexed(wide, index_params)
+
+
+def _with_listed(model: Recommender, side: Side, catalogue: Catalogue) -> Recommender:
+    """Place what a catalogue lists beyond what has interactions; every label of the catalogue is taken over."""
+    ids, adjacency = model.ids[side], model.adjacency[side]
+    degree = np.diff(adjacency.starts)
+    warm = np.flatnonzero(degree)
+    rows = catalogue.rows(side, ids.ids(warm))
+    cold = catalogue.without(rows.index)
+    vectors, info = np.zeros((0, model.factors.size), np.float32), dict(model.info)
+    if len(cold):
+        content = learn(model.factors[side][warm], side, rows, degree[warm], catalogue)
+        vectors = content.vectors(cold)
+        told = {"columns": list(content.columns), "alpha": content.alpha, "error": round(content.error, 4)}
+        info["content"] = {**info.get("content", {}), side: told}
+    wide = widened(model, side, cold.index.tolist(), vectors, catalogue.labels())
+    return replace(wide, info={**wide.info, **info, "cold": wide.info["cold"]})
+
+
+def _encoded(
+    table: pd.DataFrame, text: Sequence[str], categories: Sequence[str], numbers: Sequence[str]
+) -> tuple[Any, Any]:
+    """Return the fitted transformer of a table, and its features."""
+    texts = (*text, *categories)
+    check_roles(text, categories, numbers, "")
+    if len(table) < 2 * FOLDS:
+        raise DataError(f"{len(table)} rows are too few to learn from: at least {2 * FOLDS}")
+    cleaned = clean(table, texts, numbers)
+    transformer = features(cleaned, text, categories, numbers)
+    try:
+        return transformer, transformer.fit_transform(cleaned)
+    except ValueError as error:
+        raise DataError(f"nothing to learn from in {', '.join(texts)}: {error}") from None
+
+
+def _choose(
+    matrix: Any, factors: Matrix, counts: NDArray[Any], alphas: Sequence[float], seed: int
+) -> tuple[float, float]:
+    """Return the penalty with the least squared error on held-out folds, and that error beside the mean's.
+
+    From the largest down to the first that is worse: the error has one valley, and small penalties take longest.
+    """
+    fold = np.random.default_rng(seed).permutation(len(factors)) % FOLDS
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+
+    def error(predict: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]) -> float:
+        return sum(float(counts[held] @ ((factors[held] - predict(kept, held)) ** 2).sum(1)) for kept, held in parts)
+
+    def ridge(alpha: float) -> float:
+        return error(lambda kept, held: _fit(alpha, matrix[kept], factors[kept], counts[kept]).predict(matrix[held]))
+
+    of_mean = error(lambda kept, held: np.average(factors[kept], axis=0, weights=counts[kept]))
+    best, least = 0.0, np.inf
+    for alpha in sorted(alphas, reverse=True):
+        found = ridge(alpha)
+        if found > least:
+            break
+        best, least = float(alpha), found
+    return best, least / of_mean if of_mean else 0.0
+
+
+def _fit(alpha: float, matrix: Any, factors: Matrix, counts: NDArray[Any]) -> Any:
+    from sklearn.linear_model import Ridge
+
+    # a dual or sparse solver as suits the shape; the intercept is the mean vector
+    return Ridge(alpha=alpha, solver="auto").fit(matrix, factors, counts)

@@ -1,1 +1,0 @@
-"""One module per command; they parse, call the library, and print."""

@@ -1,0 +1,1 @@
+"""What comes in: interactions, tables, and the MovieLens releases."""

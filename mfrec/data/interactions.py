@@ -1,0 +1,282 @@
+"""`Interactions`: user-item interactions as one sparse matrix with ids, labels and times."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+
+from mfrec.data import columns
+from mfrec.data.columns import Labels
+from mfrec.directions import SIDES, Pair
+from mfrec.errors import DataError, ParameterError
+from mfrec.model.ids import IdMap
+from mfrec.model.string_array import StringArray
+
+log = logging.getLogger("mfrec")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """User-item interactions, one per (user, item) pair.
+
+    Parameters
+    ----------
+    matrix
+        float32 CSR of shape ``(n_users, n_items)``; the values are weights above zero, 1 where no weight
+        was given. Indices are sorted within a row and no pair stands twice.
+    ids
+        External ids of the rows and of the columns.
+    labels
+        Names or titles by number, for people to read; None where there are none.
+    times
+        int64 seconds since 1970, one per stored value of ``matrix``, the latest of a repeated pair; or None.
+    notes
+        What was changed on the way in (repeated pairs summed, rows dropped), one sentence each.
+    """
+
+    matrix: csr_matrix
+    ids: Pair[IdMap]
+    labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
+    times: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        expected = (len(self.ids.user), len(self.ids.item))
+        if self.matrix.shape != expected:
+            raise DataError(f"the matrix has shape {self.matrix.shape}, the ids are for {expected}")
+        if self.times is not None and len(self.times) != self.matrix.nnz:
+            raise DataError(f"{len(self.times)} times for {self.matrix.nnz} interactions")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        user: str = "user",
+        item: str = "item",
+        weight: str | None = None,
+        time: str | None = None,
+        item_labels: "Labels | str | None" = None,
+        user_labels: "Labels | str | None" = None,
+    ) -> "Interactions":
+        """Read interactions from a DataFrame; one row is one interaction.
+
+        Parameters
+        ----------
+        frame
+            Any table; it is not changed.
+        user, item
+            Columns of external ids, integers or strings. They come back as they went in.
+        weight
+            Column of weights above zero (ratings, counts, seconds watched); without it every row weighs 1.
+            Repeated pairs are summed.
+        time
+            Column of seconds since 1970 or of dates. Repeated pairs keep the latest.
+        item_labels, user_labels
+            A mapping or Series from id to text, or the name of a column of ``frame``.
+
+        Raises
+        ------
+        DataError
+            For a missing column, missing values, no rows, ids of mixed types, or weights that are not
+            finite numbers above zero.
+        """
+        columns.require(frame, [n for n in (user, item, weight, time) if n is not None])
+        users, rows = columns.id_column(frame, user, "user")
+        items, cols = columns.id_column(frame, item, "item")
+        weights = columns.weight_column(frame, weight)
+        times = columns.time_column(frame, time)
+        matrix, merged, repeated = _merge(rows, cols, weights, times, (len(users), len(items)))
+        notes = (f"{repeated} repeated (user, item) pairs were summed",) if repeated else ()
+        _say(notes)
+        labels = Pair(
+            columns.label_column(user_labels, frame, user, users),
+            columns.label_column(item_labels, frame, item, items),
+        )
+        return cls(matrix, Pair(users, items), labels, merged, notes)
+
+    @classmethod
+    def read(cls, path: str | Path, **names: Any) -> "Interactions":
+        """Read interactions from a CSV (plain or compressed), TSV or Parquet file.
+
+        ``names`` are those of `from_frame`. Ids that are not plain integers throughout (``007``, ``a1``)
+        stay strings.
+
+        Raises
+        ------
+        DataError
+            When the file is missing, is no such table, or fails the checks of `from_frame`.
+        """
+        from mfrec.data.files import read_table
+
+        ids = [names.setdefault(side, side) for side in SIDES]
+        wanted = [n for n in names.values() if isinstance(n, str)]
+        return cls.from_frame(read_table(Path(path), wanted, ids), **names)
+
+    def __len__(self) -> int:
+        """Return the number of (user, item) pairs."""
+        return int(self.matrix.nnz)
+
+    def __repr__(self) -> str:
+        """Say how many users, items and interactions."""
+        n_users, n_items = self.shape
+        return f"Interactions({n_users} users x {n_items} items, {len(self)} interactions)"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_users, n_items)``."""
+        return len(self.ids.user), len(self.ids.item)
+
+    @property
+    def users(self) -> NDArray[np.int64]:
+        """The user number of every interaction, int64, in the order of the matrix."""
+        return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.matrix.indptr))
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """The item number of every interaction, int64, in the order of the matrix."""
+        numbers: NDArray[np.int64] = self.matrix.indices.astype(np.int64)
+        return numbers
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """The weight of every interaction, float32, in the order of the matrix."""
+        data: NDArray[np.float32] = self.matrix.data
+        return data
+
+    @property
+    def degree(self) -> Pair[NDArray[np.int64]]:
+        """How many interactions each user and each item has."""
+        return Pair(
+            np.diff(self.matrix.indptr).astype(np.int64),
+            np.bincount(self.matrix.indices, minlength=self.shape[1]).astype(np.int64),
+        )
+
+    def take(self, rows: ArrayLike) -> "Interactions":
+        """Return the interactions at these positions (or where this mask is true), over the same ids.
+
+        Users and items keep their numbers, so a training part and a test part fit each other; those that
+        have no interaction left are reported in ``notes`` and removed by `compact`.
+        """
+        chosen = _positions(rows, len(self))
+        users, items = self.users[chosen], self.items[chosen]
+        times = None if self.times is None else self.times[chosen]
+        matrix, merged, _ = _merge(users, items, self.weights[chosen], times, self.shape)
+        part = replace(self, matrix=matrix, times=merged)
+        return replace(part, notes=self.notes + part._without_data("have no interaction left"))
+
+    def compact(self) -> "Interactions":
+        """Drop the users and items without any interaction; numbers change, ids and labels do not."""
+        degree = self.degree
+        keep = Pair.of(lambda side: np.flatnonzero(degree[side] > 0))
+        if all(len(keep[side]) == len(self.ids[side]) for side in SIDES):
+            return self
+        notes = self._without_data("had no interaction and were dropped")
+        _say(notes)
+        matrix = csr_matrix(self.matrix[keep.user][:, keep.item])
+        ids = Pair.of(lambda side: _ids_at(self.ids[side], keep[side]))
+        labels = Pair.of(lambda side: _labels_at(self.labels[side], keep[side]))
+        # rows and columns keep their relative order, so the stored values do too
+        return Interactions(matrix, ids, labels, self.times, self.notes + notes)
+
+    def filter(self, *, min_user_interactions: int = 1, min_item_interactions: int = 1) -> "Interactions":
+        """Keep users and items with at least so many interactions, repeated until both hold.
+
+        Raises
+        ------
+        DataError
+            When nothing is left.
+        """
+        keep = np.ones(len(self), bool)
+        users, items = self.users, self.items
+        while True:
+            n_user = np.bincount(users[keep], minlength=self.shape[0])
+            n_item = np.bincount(items[keep], minlength=self.shape[1])
+            still = keep & (n_user[users] >= min_user_interactions) & (n_item[items] >= min_item_interactions)
+            if still.sum() == keep.sum():
+                break
+            keep = still
+        if not keep.any():
+            raise DataError(
+                f"no user with {min_user_interactions} and item with {min_item_interactions} interactions "
+                f"is left of {self!r}: lower the limits"
+            )
+        return self if keep.all() else replace(self.take(keep), notes=self.notes).compact()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a DataFrame with columns ``user``, ``item``, ``weight`` and, where known, ``time``."""
+        table: dict[str, Any] = {
+            "user": self.ids.user.ids(self.users),
+            "item": self.ids.item.ids(self.items),
+            "weight": self.weights,
+        }
+        return pd.DataFrame(table if self.times is None else {**table, "time": self.times})
+
+    def _without_data(self, what: str) -> tuple[str, ...]:
+        degree = self.degree
+        empty = {side: int((degree[side] == 0).sum()) for side in SIDES}
+        return tuple(f"{n} of {len(self.ids[side])} {side}s {what}" for side, n in empty.items() if n)
+
+
+def _say(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        log.warning(note)
+
+
+def _merge(
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    weights: NDArray[Any] | None,
+    times: NDArray[np.int64] | None,
+    shape: tuple[int, int],
+) -> tuple[csr_matrix, NDArray[np.int64] | None, int]:
+    """Sort by (row, column), sum the weights of repeated pairs and keep their latest time."""
+    key = rows * shape[1] + cols
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    values = np.ones(len(key)) if weights is None else weights[order]
+    merged = values if len(starts) == len(key) else np.add.reduceat(values, starts)
+    latest = None
+    if times is not None:
+        latest = np.maximum.reduceat(times[order], starts) if len(starts) else times[:0]
+    indptr = np.zeros(shape[0] + 1, np.int64)
+    np.cumsum(np.bincount(key[starts] // shape[1], minlength=shape[0]), out=indptr[1:])
+    index_type = np.int32 if max(len(starts), *shape) < 2**31 else np.int64
+    indices = (key[starts] % shape[1]).astype(index_type)
+    matrix = csr_matrix((merged.astype(np.float32), indices, indptr.astype(index_type)), shape=shape)
+    matrix.has_sorted_indices = True
+    return matrix, latest, len(key) - len(starts)
+
+
+def _positions(rows: ArrayLike, count: int) -> NDArray[np.int64]:
+    chosen = np.asarray(rows)
+    if chosen.dtype == bool:
+        if chosen.shape != (count,):
+            raise ParameterError(f"a mask of {chosen.shape} entries for {count} interactions")
+        return np.flatnonzero(chosen)
+    if chosen.size == 0:
+        return np.zeros(0, np.int64)
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+        raise ParameterError(f"rows must be a list of positions or a mask, got {chosen.dtype} of {chosen.shape}")
+    if chosen.min() < 0 or chosen.max() >= count:
+        raise ParameterError(f"rows go from {chosen.min()} to {chosen.max()}: there are {count} interactions")
+    if len(np.unique(chosen)) != len(chosen):
+        raise ParameterError("rows names the same interaction more than once")
+    return chosen.astype(np.int64)
+
+
+def _ids_at(ids: IdMap, numbers: NDArray[np.int64]) -> IdMap:
+    if isinstance(ids.values, StringArray):
+        return IdMap(ids.side, StringArray.pack(ids.ids(numbers)))
+    return IdMap(ids.side, ids.values[numbers])
+
+
+def _labels_at(labels: StringArray | None, numbers: NDArray[np.int64]) -> StringArray | None:
+    return None if labels is None else StringArray.pack(labels[i] for i in numbers.tolist())

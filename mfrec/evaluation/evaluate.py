@@ -1,0 +1,250 @@
+"""`evaluate`: all four directions of a fitted model on one held-out part, beside the baselines."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mfrec.arrays import Numbers, Scores
+from mfrec.data.interactions import Interactions
+from mfrec.directions import DIRECTIONS, Pair, find_direction
+from mfrec.errors import DataError, ParameterError, UnmeasurableError
+from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
+from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoff
+from mfrec.evaluation.ranking import PROTOCOLS, Lister, Outcome, Scorer, Task, by_lists, by_scores
+from mfrec.evaluation.report import Report, Row
+from mfrec.evaluation.splits import generator
+from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, Held, hold
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.factors import Factors
+from mfrec.model.recommender import Recommender
+
+Outcomes = Mapping[str, Outcome]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The checked choices of one evaluation."""
+
+    ks: tuple[int, ...]
+    protocols: tuple[str, ...]
+    neighbours: int
+    seed: int
+
+
+def evaluate(
+    model: Recommender,
+    test: Interactions,
+    k: int | Iterable[int] = (10, 100),
+    *,
+    directions: Iterable[str] = tuple(DIRECTIONS),
+    protocols: Iterable[str] = ("unseen", "plain"),
+    train: Interactions | None = None,
+    baselines: bool = True,
+    through_index: bool = False,
+    scorers: Mapping[str, Mapping[str, Scorer]] | None = None,
+    neighbours: int = 50,
+    warm: bool = False,
+    max_queries: int = 20_000,
+    seed: int = 42,
+    name: str = "mfrec",
+) -> Report:
+    """Measure the four directions of a model on held-out interactions, all from the same split.
+
+    Scores are exhaustive: every target of every query is ranked, nothing is sampled. README.md beside this module
+    says how each direction is judged.
+
+    Parameters
+    ----------
+    model
+        Fitted on the training part alone; its interactions are the training data and count as seen.
+    test
+        The held-out part, matched by external ids.
+    k
+        Cut-offs.
+    directions, protocols
+        Which to measure.
+    train
+        The training part, for its times: item2item then asks for the item that the user touched last before each
+        held-out event, instead of a random one.
+    baselines
+        Whether to measure popularity, most-active, random and co-occurrence too.
+    through_index
+        Whether to measure the lists that the model's indexes return too, as contender ``"<name> (index)"``.
+    scorers
+        Further contenders: name -> direction -> `Scorer`. In item2item and user2item it scores items, in item2user
+        users; in user2user it scores users, whose votes are then counted.
+    neighbours
+        How many users vote in user2user.
+    warm
+        Whether to leave out the events whose user or item has no training data. After a time split they are most
+        events, and only popularity has an answer to them.
+    max_queries
+        A direction with more queries than this is measured on a random sample of so many: every candidate is still
+        ranked, so the figures stay unbiased. Only item2item, with a query per user and recent item, gets there soon.
+    seed
+        Of everything random here.
+    name
+        What to call the model.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown direction or protocol, or a number out of range.
+    DataError
+        When nothing of the test part can be evaluated. A direction that alone has nothing to be asked about is left
+        out, with a note.
+    """
+    names = [find_direction(d).name for d in _listed(directions)]
+    plan = Plan(_cutoffs(k), _known_protocols(protocols), above_zero("neighbours", neighbours), seed)
+    most = above_zero("max_queries", max_queries)
+    generator(seed)
+    held = hold(model.ids, model.adjacency, test, train, warm=warm, max_queries=most, seed=seed)
+    tasks, notes = _tasks(names, held)
+    rows = []
+    for each, task in tasks.items():
+        contenders = _contenders(each, model.factors, held, plan, name, scorers or {}, baselines)
+        found: dict[str, Outcomes] = {
+            c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()
+        }
+        if through_index:
+            indexed = {f"{name} (index)": _through_index(each, model, task, plan)}
+            found = {name: found.pop(name)} | indexed | found
+        rows += [row for protocol in plan.protocols for row in _rows(each, protocol, task, found, plan.ks)]
+    questions = {d: QUESTIONS[d].format(recent=held.recent_is, neighbours=neighbours) for d in tasks}
+    sizes = {d: {"queries": len(task.queries), "events": len(task.relevant.numbers)} for d, task in tasks.items()}
+    return Report(tuple(rows), questions, sizes, held.notes + notes)
+
+
+def measure(factors: Factors, train: Interactions, test: Interactions, k: int | Iterable[int] = 20) -> dict[str, float]:
+    """Measure user2item over unseen items straight from the factors, without building a model: for tuning.
+
+    Parameters
+    ----------
+    factors
+        Fitted on ``train``.
+    train, test
+        Parts of one split, over the same ids.
+    k
+        Cut-offs.
+
+    Returns
+    -------
+    dict
+        ``"ndcg@20"`` and the like for every metric and cut-off; means over users, or over events for hit_rate.
+    """
+    by_user = Adjacency(train.matrix.indptr.astype(np.int64), train.matrix.indices)
+    by_item = train.matrix.T.tocsr()
+    by_item.sort_indices()
+    adjacency = Pair(by_user, Adjacency(by_item.indptr.astype(np.int64), by_item.indices))
+    ks = _cutoffs(k)
+    task = TASKS["user2item"](hold(train.ids, adjacency, test, max_queries=len(train.ids.user)))
+    found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
+    return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
+
+
+def _tasks(names: list[str], held: Held) -> tuple[dict[str, Task], tuple[str, ...]]:
+    """Return what each direction is asked, without those that nothing can be asked of, and what is to be said."""
+    tasks, notes = {}, []
+    for name in names:
+        try:
+            tasks[name] = TASKS[name](held)
+        except UnmeasurableError as error:
+            notes.append(f"{name} is not measured: {error}")
+        else:
+            notes += [f"{name}: {note}" for note in tasks[name].notes]
+    if not tasks:
+        raise DataError(f"nothing can be measured: {'; '.join(notes)}")
+    return tasks, tuple(notes)
+
+
+def _contenders(
+    name: str,
+    factors: Factors,
+    held: Held,
+    plan: Plan,
+    model_name: str,
+    scorers: Mapping[str, Mapping[str, Scorer]],
+    baselines: bool,
+) -> dict[str, Scorer]:
+    contenders = {model_name: model_scorer(name, factors, held.adjacency, plan.neighbours)}
+    for contender, given in scorers.items():
+        if name in given:
+            voting = name == "user2user"
+            contenders[contender] = votes(given[name], held.adjacency, plan.neighbours) if voting else given[name]
+    if baselines:
+        for contender, make in BASELINES[name].items():
+            contenders[contender] = make(held.adjacency, plan.neighbours, plan.seed)
+    return contenders
+
+
+def _through_index(name: str, model: Recommender, task: Task, plan: Plan) -> Outcomes:
+    if name == "user2user":
+        voters = votes(_indexed_users(model, plan.neighbours), model.adjacency, plan.neighbours)
+        return by_scores(task, voters, plan.protocols, plan.ks)
+    return by_lists(task, _lister(name, model, task), plan.protocols, plan.ks)
+
+
+def _lister(name: str, model: Recommender, task: Task) -> Lister:
+    """Ask the index, by numbers, just as the model does; what a protocol takes out is excluded."""
+    direction = DIRECTIONS[name]
+    index, vectors = model.indexes[direction.index], model.factors[direction.query]
+
+    def ask(place: int, protocol: str, k: int) -> Numbers:
+        return index.search(vectors[task.queries[place]], k, task.masks[protocol].of(place)).numbers
+
+    return ask
+
+
+def _indexed_users(model: Recommender, neighbours: int) -> Scorer:
+    index, vectors = model.indexes["user", "cosine"], model.factors.user
+
+    def score(numbers: Numbers) -> Scores:
+        scores = np.zeros((len(numbers), len(vectors)), np.float32)
+        for row, number in enumerate(numbers):
+            hits = index.search(vectors[number], neighbours, np.array([number]))
+            scores[row, hits.numbers] = hits.scores
+        return scores
+
+    return score
+
+
+def _rows(name: str, protocol: str, task: Task, found: Mapping[str, Outcomes], ks: tuple[int, ...]) -> Iterator[Row]:
+    for contender, outcomes in found.items():
+        outcome = outcomes[protocol]
+        segments = {s: task.segments == s for s in reversed(SEGMENTS) if (task.segments == s).any()}
+        parts = {"all": outcome.ranks} | {s: outcome.ranks.take(where) for s, where in segments.items()}
+        for k in ks:
+            for segment, ranks in parts.items():
+                for metric, of_ranks in RANK_METRICS.items():
+                    yield Row(name, protocol, contender, segment, metric, k, float(of_ranks(ranks, k).mean()))
+            for metric, of_lists in LIST_METRICS.items():
+                yield Row(name, protocol, contender, "all", metric, k, of_lists(outcome.shown[k]))
+
+
+def _listed(names: Iterable[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(dict.fromkeys(names))
+
+
+def _known_protocols(protocols: Iterable[str]) -> tuple[str, ...]:
+    names = _listed(protocols)
+    for each in names:
+        if each not in PROTOCOLS:
+            raise ParameterError(f"unknown protocol {each!r}: choose from {', '.join(PROTOCOLS)}")
+    if not names:
+        raise ParameterError(f"name at least one protocol: {', '.join(PROTOCOLS)}")
+    return tuple(names)
+
+
+def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
+    given = list(k) if isinstance(k, Iterable) else [k]
+    if not given:
+        raise ParameterError("name at least one cut-off k")
+    return tuple(sorted({cutoff(each) for each in given}))
+
+
+def above_zero(name: str, value: int) -> int:
+    """Return a checked number."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ParameterError(f"{name} must be an integer above 0, got {value!r}")
+    return int(value)

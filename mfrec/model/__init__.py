@@ -1,0 +1,1 @@
+"""What answers: the recommender and what it is made of. Needs numpy and annoy alone."""

@@ -1,0 +1,30 @@
+"""`Adjacency`: what each user or item has interacted with, as two flat arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Adjacency:
+    """Rows of sorted numbers on the other side, in the layout of a CSR matrix.
+
+    Parameters
+    ----------
+    starts
+        int64 array of ``n + 1`` positions: row ``i`` is ``numbers[starts[i]:starts[i + 1]]``.
+    numbers
+        int32 or int64 array, ascending and distinct within a row.
+    """
+
+    starts: NDArray[np.int64]
+    numbers: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.starts) - 1
+
+    def of(self, number: int) -> NDArray[np.int64]:
+        """Return what ``number`` has interacted with, ascending."""
+        return self.numbers[self.starts[number] : self.starts[number + 1]].astype(np.int64)

@@ -1,0 +1,201 @@
+"""Whole catalogues at once: exact, in blocks of bounded memory.
+
+Each block of queries takes one matrix product. Its columns are dealt to groups; the k-th largest of the groups'
+maxima is a bound that at least k scores reach, so that only the few groups above it have to be looked into. What
+is left is ranked in float64, like every answer of mfrec.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mfrec.arrays import ROUNDING, Candidates, Matrix, Numbers, Scores, lengths
+from mfrec.directions import Direction, find_direction
+from mfrec.index.base import exact_search
+from mfrec.model.rankings import Rankings
+from mfrec.model.recommender import Recommender, check_k
+
+if TYPE_CHECKING:
+    pass
+
+# scores of one block, float32: 64 MiB
+BLOCK_VALUES = 16 * 2**20
+# at most so many columns per group, and at least so many groups per wanted hit, or the bound gets loose
+WIDTH = 64
+GROUPS_PER_HIT = 4
+# with more proposals per query than this many times k (many ties), a search of its own is cheaper
+MOST_PROPOSALS = 8
+# vectors of one step of the float64 ranking: 16 MiB
+RANKED_VALUES = 2 * 2**20
+
+
+def recommend_all(
+    model: Recommender, name: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False
+) -> Iterator[Rankings]:
+    """Answer one direction for every id of its query side, exactly; yields block after block.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    name
+        A key of `mfrec.DIRECTIONS`.
+    k, exclude_seen
+        As in `Recommender.recommend`.
+    progress
+        Show a progress bar on stderr, or in the notebook.
+    """
+    direction = find_direction(name)
+    check_k(k)
+    job = _Job.of(model, direction, k, exclude_seen)
+    count, rows = len(job.queries), len(job.buffer)
+    for first in _bar(range(0, count, rows), progress):
+        yield job.block(first, min(first + rows, count))
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """All that the blocks of one catalogue share.
+
+    Parameters
+    ----------
+    targets
+        What is multiplied: the vectors, of unit length for cosine.
+    queries
+        Of unit length for cosine, too.
+    width
+        How many columns a group has: column ``c`` is in group ``c % (columns // width)``.
+    buffer
+        float32 of shape ``(rows, columns)``, -inf in the columns beyond the last target.
+    """
+
+    model: Recommender
+    direction: Direction
+    k: int
+    exclude_seen: bool
+    candidates: Candidates
+    targets: Matrix
+    queries: Matrix
+    width: int
+    buffer: Matrix
+
+    @classmethod
+    def of(cls, model: Recommender, direction: Direction, k: int, exclude_seen: bool) -> "_Job":
+        """Lay out the buffer."""
+        candidates, queries = model.indexes[direction.index].candidates, model.factors[direction.query]
+        targets = candidates.vectors
+        if direction.similarity == "cosine":
+            targets, queries = _unit(targets), _unit(queries)
+        n = max(1, len(candidates))
+        width = max(1, min(WIDTH, n // (GROUPS_PER_HIT * min(k, n))))
+        columns = -(-n // width) * width
+        rows = max(1, min(len(queries), BLOCK_VALUES // columns))
+        buffer = np.full((rows, columns), -np.inf, np.float32)
+        return cls(model, direction, k, exclude_seen, candidates, targets, queries, width, buffer)
+
+    def block(self, first: int, end: int) -> Rankings:
+        """Answer the queries of one block."""
+        queries = self.queries[first:end]
+        scores = self.buffer[: end - first]
+        np.matmul(queries, self.targets.T, out=scores[:, : len(self.targets)])
+        scores[self._excluded(first, end)] = -np.inf
+        margins = self._margins(queries)
+        places, numbers, loose = _proposals(scores, self.width, self.k, margins)
+        ranked = self._score(first + places, numbers)
+        parts = [(first + places, numbers, ranked), *(self._alone(first + place) for place in loose.tolist())]
+        asked, numbers, ranked = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort((numbers, -ranked, asked))
+        ranks = _ranks(asked[order])
+        order, ranks = order[ranks <= self.k], ranks[ranks <= self.k]
+        direction, ids = self.direction, self.model.ids
+        names = (direction.query, direction.target if direction.across else f"similar_{direction.target}")
+        maps = (ids[direction.query], ids[direction.target])
+        return Rankings(asked[order], numbers[order], ranks, ranked[order], names, maps)
+
+    def _excluded(self, first: int, end: int) -> tuple[Numbers, Numbers]:
+        """Return rows and columns of what must not be returned."""
+        places = np.arange(end - first)
+        if not self.direction.across:
+            return places, places + first
+        if not self.exclude_seen:
+            return places[:0], places[:0]
+        adjacency = self.model.adjacency[self.direction.query]
+        starts = adjacency.starts[first : end + 1]
+        return np.repeat(places, np.diff(starts)), adjacency.numbers[starts[0] : starts[-1]].astype(np.int64)
+
+    def _margins(self, queries: Matrix) -> Scores:
+        """Return how far the float32 scores of each query can be off."""
+        longest = 1.0 if self.direction.similarity == "cosine" else self.candidates.longest
+        return (ROUNDING * longest * lengths(queries)).astype(np.float32)
+
+    def _score(self, asked: Numbers, numbers: Numbers) -> Scores:
+        """Score pairs in float64 and round, as `Candidates.scores` does."""
+        scores = np.empty(len(numbers), np.float64)
+        step = max(1, RANKED_VALUES // max(1, self.targets.shape[1]))
+        vectors, queries = self.candidates.vectors, self.model.factors[self.direction.query]
+        for first in range(0, len(numbers), step):
+            rows = vectors[numbers[first : first + step]].astype(np.float64)
+            wide = queries[asked[first : first + step]].astype(np.float64)
+            part = np.einsum("ij,ij->i", rows, wide)
+            if self.direction.similarity == "cosine":
+                norms = np.sqrt(np.einsum("ij,ij->i", rows, rows) * np.einsum("ij,ij->i", wide, wide))
+                part = np.divide(part, norms, out=np.zeros_like(part), where=norms > 0)
+            scores[first : first + step] = part
+        # -0.0 equals 0.0 but prints differently
+        return (scores + 0.0).astype(np.float32)
+
+    def _alone(self, number: int) -> tuple[Numbers, Numbers, Scores]:
+        """Answer one query by a search of its own."""
+        query = self.model.factors[self.direction.query][number]
+        hits = exact_search(self.candidates, query, self.k, self._excluded(number, number + 1)[1])
+        return np.full(len(hits.numbers), number), hits.numbers, hits.scores
+
+
+def _proposals(scores: Scores, width: int, k: int, margins: Scores) -> tuple[Numbers, Numbers, Numbers]:
+    """Return rows and columns of all that may be among the best k of a row, and the rows left out of that.
+
+    Left out are rows that have fewer than k to give, or so many near ties that a search of its own is better.
+    """
+    groups = scores.shape[1] // width
+    dealt = scores.reshape(len(scores), width, groups)
+    highest = dealt.max(axis=1)
+    if k > groups:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.arange(len(scores))
+    bound = np.partition(highest, groups - k, axis=1)[:, groups - k] - 2 * margins
+    reached = highest >= bound[:, None]
+    most = MOST_PROPOSALS * k
+    loose = ~(bound > -np.inf) | (reached.sum(axis=1) > most)
+    reached[loose] = False
+    places, group = np.nonzero(reached)
+    pair, member = np.nonzero(dealt[places, :, group] >= bound[places, None])
+    found, columns = places[pair], member * groups + group[pair]
+    loose |= np.bincount(found, minlength=len(scores)) > most
+    kept = ~loose[found]
+    return found[kept], columns[kept], np.flatnonzero(loose)
+
+
+def _ranks(asked: Numbers) -> Numbers:
+    """Return the rank, from 1, of each row among those of the same query; queries are ascending."""
+    fresh = np.flatnonzero(np.diff(asked, prepend=-1))
+    return np.arange(len(asked)) - np.repeat(fresh, np.diff(fresh, append=len(asked))) + 1
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    """Return vectors of length 1, those of length 0 as they are."""
+    unit = np.empty_like(vectors)
+    step = max(1, RANKED_VALUES // max(1, vectors.shape[1]))
+    for first in range(0, len(vectors), step):
+        wide = vectors[first : first + step].astype(np.float64)
+        norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
+        unit[first : first + step] = np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
+    return unit
+
+
+def _bar(blocks: range, progress: bool) -> Any:
+    if not progress:
+        return blocks
+    from tqdm.auto import tqdm
+
+    return tqdm(blocks, desc="recommend_all", unit="block")

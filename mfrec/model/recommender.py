@@ -1,0 +1,239 @@
+"""`Recommender`: the four directions over one pair of factor matrices."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mfrec.arrays import NOTHING, Numbers, Similarity, Vector
+from mfrec.directions import DIRECTIONS, Direction, Pair, Side, find_direction, other
+from mfrec.errors import DataError, ParameterError
+from mfrec.index import Hits, Index
+from mfrec.model import fold_in as closed_form
+from mfrec.model.adjacency import Adjacency
+from mfrec.model.factors import Factors
+from mfrec.model.ids import Id, IdMap
+from mfrec.model.rankings import Ranking, Rankings
+from mfrec.model.string_array import StringArray
+
+
+def _method(name: str) -> Callable[..., Ranking]:
+    def ask(
+        self: "Recommender",
+        key: Id,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> Ranking:
+        return self.recommend(name, [key], k, exclude_seen=exclude_seen, allow=allow, deny=deny)[0]
+
+    direction = DIRECTIONS[name]
+    ask.__name__ = name
+    ask.__qualname__ = f"Recommender.{name}"
+    ask.__doc__ = (
+        f"Return the best {direction.target}s for one {direction.query} ({direction.question}); see `recommend`."
+    )
+    return ask
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """A fitted model that answers all four directions.
+
+    Parameters
+    ----------
+    factors, ids, labels
+        The vectors, external ids and texts of both sides, all by number.
+    adjacency
+        What each user and each item has interacted with.
+    indexes
+        One index per (target side, similarity).
+    info
+        JSON values that tell where the model comes from: parameters and library versions.
+    """
+
+    factors: Factors
+    ids: Pair[IdMap]
+    adjacency: Pair[Adjacency]
+    indexes: Mapping[tuple[Side, Similarity], Index]
+    labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    user2item = _method("user2item")
+    item2item = _method("item2item")
+    user2user = _method("user2user")
+    item2user = _method("item2user")
+
+    def __repr__(self) -> str:
+        """Say how large the model is and which indexes it has."""
+        return f"Recommender({len(self.ids.user)} users x {len(self.ids.item)} items x {self.factors.size} factors)"
+
+    def recommend(
+        self,
+        direction: str,
+        ids: Iterable[Id],
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> list[Ranking]:
+        """Return one ranking per id.
+
+        Parameters
+        ----------
+        direction
+            A key of `mfrec.DIRECTIONS`.
+        ids
+            External ids of the query side.
+        k
+            How many to return; fewer come back only where fewer are eligible.
+        exclude_seen
+            Across sides: exclude what the query has interacted with. On the same side it has no meaning;
+            the query itself never appears.
+        allow, deny
+            External ids of the target side: return only these, never these. Ids that the model does not know
+            are passed over, since such lists are often newer than the model.
+
+        Raises
+        ------
+        UnknownIdError
+            For an id that the model has never seen, or of the wrong type.
+        ParameterError
+            For an unknown direction or a k that is not an integer above 0.
+        """
+        spec = find_direction(direction)
+        numbers = self.ids[spec.query].numbers(ids)
+        allowed, denied = self._lists(spec, k, allow, deny)
+        matrix, adjacency = self.factors[spec.query], self.adjacency[spec.query]
+        rankings = []
+        for number in numbers.tolist():
+            own = _own(spec, number, adjacency, exclude_seen)
+            hits = self._search(spec, matrix[number], k, allowed, _union(own, denied))
+            rankings.append(self._ranking(spec.target, hits))
+        return rankings
+
+    def recommend_vectors(
+        self,
+        direction: str,
+        vectors: ArrayLike,
+        k: int = 10,
+        *,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> list[Ranking]:
+        """Return one ranking per vector, such as `fold_in` returns; a single vector gives a list of one.
+
+        Raises
+        ------
+        DataError
+            When a vector has the wrong size or is not finite.
+        """
+        spec = find_direction(direction)
+        try:
+            queries = np.atleast_2d(np.asarray(vectors, np.float32))
+        except (TypeError, ValueError):
+            raise DataError("vectors must be numbers, in rows of the same length") from None
+        if queries.ndim != 2 or queries.shape[1] != self.factors.size:
+            raise DataError(f"vectors have shape {np.shape(vectors)}: the model's have {self.factors.size} factors")
+        if not np.isfinite(queries).all():
+            raise DataError("vectors must be finite, got NaN or infinity")
+        allowed, denied = self._lists(spec, k, allow, deny)
+        return [self._ranking(spec.target, self._search(spec, query, k, allowed, denied)) for query in queries]
+
+    def fold_in(
+        self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None, decay: ArrayLike | None = None
+    ) -> Vector:
+        """Return the vector of a new user from item ids, or of a new item from user ids.
+
+        Parameters
+        ----------
+        side
+            ``"user"`` or ``"item"``: what the new vector stands for.
+        ids
+            External ids of the *other* side; a repeated id counts once, or with the sum of its weights.
+        weights
+            One weight above zero per id, in the unit the model was fitted on; 1 each where not given.
+        decay
+            One factor above zero per id, which its confidence is multiplied by: less than 1 for what matters
+            less at the moment of the query, such as ``0.5 ** (age / half_life)``. Of a repeated id, the largest.
+
+        Returns
+        -------
+        Vector
+            float32 of shape ``(factors,)``.
+        """
+        if side not in ("user", "item"):
+            raise ParameterError(f"unknown side {side!r}: choose user or item")
+        numbers = self.ids[other(side)].numbers(ids)
+        distinct, place = np.unique(numbers, return_inverse=True)
+        if weights is not None:
+            given = closed_form.check_weights(numbers, weights)
+            weights = np.bincount(place, given, minlength=len(distinct))
+        if decay is not None:
+            factor = np.zeros(len(distinct))
+            np.maximum.at(factor, place, closed_form.check_weights(numbers, decay, "decay"))
+            decay = factor
+        return closed_form.fold_in(self.factors, side, distinct, weights, decay)
+
+    def recommend_all(
+        self, direction: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False
+    ) -> Iterator[Rankings]:
+        """Answer one direction for every id, exactly, block after block; see `mfrec.model.batch.recommend_all`."""
+        from mfrec.model.batch import recommend_all
+
+        return recommend_all(self, direction, k, exclude_seen=exclude_seen, progress=progress)
+
+    def save(self, path: Any) -> None:
+        """Write the model to a folder; see `mfrec.storage.folder.save`."""
+        from mfrec.storage.folder import save
+
+        save(self, path)
+
+    def _lists(
+        self, direction: Direction, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
+    ) -> tuple[Numbers | None, Numbers]:
+        check_k(k)
+        ids = self.ids[direction.target]
+        allowed = None if allow is None else _known(ids, allow)
+        return allowed, NOTHING if deny is None else _known(ids, deny)
+
+    def _search(self, direction: Direction, query: Vector, k: int, allowed: Numbers | None, excluded: Numbers) -> Hits:
+        index = self.indexes[direction.index]
+        if allowed is None:
+            return index.search(query, k, excluded)
+        eligible = np.setdiff1d(allowed, excluded, assume_unique=True)
+        return Hits(*index.candidates.best(query, eligible, k), exact=True)
+
+    def _ranking(self, side: Side, hits: Hits) -> Ranking:
+        ids, labels = self.ids[side].ids(hits.numbers), self.labels[side]
+        texts = None
+        if labels is not None:
+            texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
+        return Ranking(ids, hits.scores, texts, hits.exact)
+
+
+def check_k(k: int) -> None:
+    """Raise ParameterError unless k is an integer above 0."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ParameterError(f"k must be an integer above 0, got {k!r}")
+
+
+def _own(direction: Direction, number: int, adjacency: Adjacency, exclude_seen: bool) -> Numbers:
+    """Return what the query itself rules out: itself on its own side, its seen ones across."""
+    if not direction.across:
+        return np.array([number], np.int64)
+    return adjacency.of(number) if exclude_seen else NOTHING
+
+
+def _known(ids: IdMap, wanted: Iterable[Id]) -> Numbers:
+    found = ids.find(wanted)
+    return np.unique(found[found >= 0])
+
+
+def _union(a: Numbers, b: Numbers) -> Numbers:
+    return np.union1d(a, b) if len(a) and len(b) else a if len(a) else b

@@ -1,0 +1,72 @@
+"""Many strings in two arrays, so that they can be memory-mapped and shared between processes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class StringArray(Sequence[str]):
+    """An immutable sequence of strings, kept as UTF-8.
+
+    Parameters
+    ----------
+    blob
+        uint8 array of every string's UTF-8 bytes, one after the other.
+    offsets
+        int64 array of ``n + 1`` positions: string ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
+    """
+
+    blob: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def pack(cls, strings: Iterable[str]) -> "StringArray":
+        """Pack strings in the order given. Lone surrogates survive, as in Python's own file names."""
+        encoded = [s.encode("utf-8", "surrogatepass") for s in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(e) for e in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        """Return how many strings there are."""
+        return len(self.offsets) - 1
+
+    def bytes_at(self, number: int) -> bytes:
+        """Return string ``number`` as UTF-8."""
+        return self.blob[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    @overload
+    def __getitem__(self, number: int) -> str: ...
+    @overload
+    def __getitem__(self, number: slice) -> "StringArray": ...
+    def __getitem__(self, number: int | slice) -> "str | StringArray":
+        """Return one string, or a slice packed anew."""
+        if isinstance(number, slice):
+            return StringArray.pack(self[i] for i in range(*number.indices(len(self))))
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"string {number} of {len(self)}")
+        return self.bytes_at(number % len(self)).decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield every string; one pass over the bytes."""
+        whole = self.blob.tobytes()
+        ends = self.offsets.tolist()
+        for start, end in pairwise(ends):
+            yield whole[start:end].decode("utf-8", "surrogatepass")
+
+    def find(self, text: str) -> int:
+        """Return the position of ``text``, or -1, where the strings are sorted (by code point)."""
+        wanted = text.encode("utf-8", "surrogatepass")
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.bytes_at(middle) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self.bytes_at(low) == wanted else -1

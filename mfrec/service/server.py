@@ -1,0 +1,139 @@
+"""`run`: the process that listens."""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from mfrec.errors import ParameterError
+from mfrec.service.app import create
+from mfrec.service.protocol import PatientProtocol
+from mfrec.service.settings import Settings
+from mfrec.service.sources import source_of
+
+# beyond these, a new connection is told to come back later instead of making all others slow
+_MOST_CONNECTIONS = 1000
+# seconds that running requests have after SIGTERM
+_GRACE = 10
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+log = logging.getLogger("mfrec.service")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen: loopback only, unless told otherwise."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 <= self.port < 2**16:
+            raise ParameterError(f"port must be from 0 to 65535, got {self.port}")
+        if not 1 <= self.workers <= 256:
+            raise ParameterError(f"workers must be from 1 to 256, got {self.workers}")
+
+
+def run(settings: Settings, address: Address) -> None:
+    """Serve until SIGTERM or SIGINT, then let running requests finish.
+
+    Raises
+    ------
+    ArtifactError
+        When the path is neither a store nor a model.
+    """
+    source_of(settings.path)
+    set_up_log(json_lines=settings.json_log)
+    # uvicorn raises the signal again once it is done: having stopped as told is a success
+    signal.signal(signal.SIGTERM, _leave)
+    if address.workers == 1:
+        uvicorn.Server(server_config(create(settings), address)).run()
+        return
+    with _shared_counters() as folder:
+        os.environ.update(replace(settings, metrics=folder).to_environment())
+        # each worker is one thread of work: those inside numpy would fight for the same cores
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
+        _run_workers(server_config("mfrec.service.server:worker", address, factory=True))
+
+
+def worker() -> Any:
+    """Return the application of a worker process; called there by uvicorn."""
+    settings = Settings.from_environment()
+    set_up_log(json_lines=settings.json_log)
+    return create(settings)
+
+
+def server_config(app: Any, address: Address, *, factory: bool = False) -> uvicorn.Config:
+    """Return how the server is set up around an application."""
+    return uvicorn.Config(
+        app,
+        host=address.host,
+        port=address.port,
+        workers=address.workers,
+        factory=factory,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
+def _run_workers(config: uvicorn.Config) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    socket = config.bind_socket()
+    Multiprocess(config, sockets=[socket]).run()
+
+
+@contextmanager
+def _shared_counters() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mfrec-metrics-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(*_: Any) -> None:
+    raise SystemExit(0)
+
+
+def set_up_log(*, json_lines: bool) -> None:
+    """Send what the service has to say to stderr: lines for people, or JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines() if json_lines else logging.Formatter("%(levelname)s %(message)s"))
+    for name, level in (("mfrec", logging.INFO), ("uvicorn", logging.WARNING), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        if "." not in name:
+            logger.handlers = [handler]
+            logger.propagate = False
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one JSON object on one line."""
+        import json
+
+        line = {"time": round(record.created, 3), "level": record.levelname, "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)

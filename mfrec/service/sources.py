@@ -1,0 +1,159 @@
+"""`ServedModel`: one version being served, and everything that belongs to it, in one object that never changes."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mfrec.directions import DIRECTIONS, SIDES, Pair
+from mfrec.errors import ArtifactError
+from mfrec.model import map2d
+from mfrec.model.label_search import LabelSearch
+from mfrec.model.recommender import Recommender
+from mfrec.storage import manifest
+from mfrec.storage.folder import load
+from mfrec.storage.store import Lease, Store, is_store
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """A model, opened and warm. A request takes it once, and answers from it alone.
+
+    Parameters
+    ----------
+    model
+        The model.
+    version
+        Its name in the store, or the beginning of its manifest's sha256 outside of one.
+    content
+        Its manifest.
+    lease
+        Keeps the version from being pruned, inside a store.
+    loaded
+        When it was opened, in seconds since 1970.
+    """
+
+    model: Recommender
+    version: str
+    content: Manifest
+    lease: Lease | None = None
+    loaded: float = field(default_factory=time.time)
+
+    @cached_property
+    def search(self) -> Pair[LabelSearch]:
+        """Texts of both sides, ready to be searched."""
+        return Pair.of(lambda side: LabelSearch.of(self.model, side))
+
+    @cached_property
+    def points(self) -> Pair[map2d.Points]:
+        """The map of both sides."""
+        return map2d.coordinates(self.model.factors)
+
+    @cached_property
+    def header(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The header that says which version answered."""
+        return ((b"mfrec-version", self.version.encode("ascii")),)
+
+    def warm(self) -> None:
+        """Touch everything that a request may need, and see that it answers.
+
+        Raises
+        ------
+        ArtifactError
+            When a direction gives nothing, or something that is no number.
+        """
+        for direction in DIRECTIONS.values():
+            ids = self.model.ids[direction.query]
+            asked = [ids.id(n) for n in sorted({0, len(ids) // 2, len(ids) - 1})]
+            for ranking in self.model.recommend(direction.name, asked, exclude_seen=False):
+                if not len(ranking) or not np.isfinite(ranking.scores).all():
+                    raise ArtifactError(f"version {self.version} gives no usable answer to {direction.name}")
+        for side in SIDES:
+            self.search[side].find("a")
+        _ = self.points, self.model.factors.gram
+
+
+class Source(Protocol):
+    """Where versions come from."""
+
+    def wanted(self) -> str | None:
+        """Return a mark that changes when there is something else to serve; None while there is nothing."""
+        ...
+
+    def candidates(self, wanted: str) -> Iterator[str]:
+        """Yield what to try at the start, best first."""
+        ...
+
+    def open(self, wanted: str) -> ServedModel:
+        """Open what a mark stands for."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """A single model folder, which a fit may replace."""
+
+    path: Path
+
+    def wanted(self) -> str | None:
+        """Return a mark of the manifest's bytes, cheap enough to be taken every second."""
+        try:
+            found = (self.path / manifest.NAME).stat()
+        except OSError as error:
+            raise ArtifactError(f"{self.path / manifest.NAME} cannot be read: {error.strerror}") from None
+        return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+    def candidates(self, wanted: str) -> Iterator[str]:
+        """Yield the folder: there is no other."""
+        yield wanted
+
+    def open(self, wanted: str) -> ServedModel:
+        """Open the folder as it is now."""
+        before = manifest.read(self.path)
+        model = load(self.path)
+        content, raw = manifest.read(self.path)
+        if raw != before[1]:
+            raise ArtifactError(f"{self.path} was replaced while it was read")
+        return ServedModel(model, hashlib.sha256(raw).hexdigest()[:12], content)
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """A store, whose pointer names the version."""
+
+    store: Store
+
+    def wanted(self) -> str | None:
+        """Return the pointer."""
+        return self.store.current
+
+    def candidates(self, wanted: str) -> Iterator[str]:
+        """Yield the current version, then older ones: a broken version must not keep a service from starting."""
+        yield wanted
+        yield from (name for name in reversed(self.store.versions) if int(name) < int(wanted))
+
+    def open(self, wanted: str) -> ServedModel:
+        """Open a version and keep it from being pruned."""
+        lease = self.store.lease(wanted)
+        return ServedModel(load(lease.folder), wanted, manifest.read(lease.folder)[0], lease)
+
+
+def source_of(path: Path) -> Source:
+    """Return the source at a path, which is a store or a model folder.
+
+    Raises
+    ------
+    ArtifactError
+        When it is neither.
+    """
+    if is_store(path):
+        return StoreSource(Store(path.absolute()))
+    manifest.read(path)
+    return FolderSource(path.absolute())

@@ -1,0 +1,116 @@
+"""Fitting: alternating least squares on implicit feedback; the only importer of ``implicit``.
+
+Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008), with the conjugate
+gradient solver of Takács, Pilászy and Tikk (2011), as implemented by ``implicit``.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from implicit.recommender_base import ModelFitError
+from threadpoolctl import threadpool_limits
+
+from mfrec.arrays import Matrix
+from mfrec.data.interactions import Interactions
+from mfrec.directions import SIDES, Pair, other
+from mfrec.errors import DivergedError
+from mfrec.model.factors import Degree, Factors
+from mfrec.model.weighting import Weighting
+from mfrec.training.confidence import weigh
+from mfrec.training.params import ALSParams
+from mfrec.training.whitening import whitened
+
+log = logging.getLogger("mfrec")
+
+
+class StopFit(Exception):  # noqa: N818 - not an error: a callback raises it to end a fit early
+    """Raised by a callback of `fit_als`; it comes back to the caller."""
+
+
+def fit_als(
+    interactions: Interactions,
+    params: ALSParams | None = None,
+    *,
+    progress: bool = False,
+    callback: Callable[[int, Callable[[], Factors]], None] | None = None,
+) -> Factors:
+    """Fit the factor matrices of a set of interactions.
+
+    Parameters
+    ----------
+    interactions
+        At least one interaction; users and items without any get a zero vector, which scores 0 everywhere.
+    params
+        See `ALSParams`.
+    progress
+        Show a progress bar on stderr, or in the notebook.
+    callback
+        Called after every iteration with its number, from 0, and a function that returns the factors so far; it may
+        raise `StopFit`.
+
+    Raises
+    ------
+    DataError
+        When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
+    """
+    params = params or ALSParams()
+    confidences, weighting, degree = weigh(interactions, params)
+    for side in SIDES:
+        empty = int((degree[side] == 0).sum())
+        if empty:
+            log.info("%d of %d %ss have no interaction and get a zero vector", empty, len(degree[side]), side)
+
+    def served() -> Factors:
+        solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
+        return _served(solved, weighting, degree, params.whitening)
+
+    # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
+    with threadpool_limits(1, user_api="blas"):
+        model = _new_model(params)
+        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served)))
+        factors = served()
+    factors.check_finite()
+    return factors
+
+
+def _served(solved: Pair[Matrix], weighting: Weighting, degree: Pair[Degree], whitening: float) -> Factors:
+    """Return what is served: the solved vectors in the basis asked for, then scaled."""
+    penalty = None
+    if whitening and all(np.isfinite(matrix).all() for matrix in solved):
+        solved, penalty = whitened(solved, whitening)
+    gram = Pair.of(lambda side: solved[side].T @ solved[side])
+    if penalty is not None:
+        # folding in adds the regularization to the diagonal, as if lengths were still those of the fit
+        excess = Pair.of(lambda side: weighting.regularization * (penalty[other(side)] - np.eye(len(gram[side]))))
+        gram = Pair.of(lambda side: (gram[side] + excess[side]).astype(np.float32))
+    scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
+    return Factors(scaled.user, scaled.item, weighting, degree, gram)
+
+
+def _new_model(params: ALSParams) -> Any:
+    return AlternatingLeastSquares(
+        factors=params.factors,
+        regularization=params.regularization,
+        alpha=params.alpha,
+        iterations=params.iterations,
+        num_threads=params.threads,
+        random_state=int(params.seed),
+    )
+
+
+def _run(model: Any, confidences: Any, iterations: int, progress: bool, look: Callable[[int], None] | None) -> None:
+    from tqdm.auto import tqdm
+
+    def after(iteration: int, *_: Any) -> None:
+        bar.update(1)
+        if look is not None:
+            look(iteration)
+
+    with tqdm(total=iterations, desc="als", unit="iteration", disable=not progress) as bar:
+        try:
+            model.fit(confidences, show_progress=False, callback=after)
+        except ModelFitError as error:
+            raise DivergedError(f"the fit diverged ({error}): raise the regularization or lower alpha") from None
