@@ -16,7 +16,7 @@ from mfrec.errors import ArtifactError, ParameterError
 from mfrec.storage.store import Store, is_store, publish, rollback
 from tests import faults
 from tests.faults import Writer
-from tests.test_folder import files
+from tests.folders import files
 
 Folders = Callable[[int], Path]
 
@@ -321,19 +321,18 @@ def test_a_change_killed_at_any_step_leaves_the_old_state_or_a_newer_one(
     _, states = CHANGES[name]
     steps = writer.steps(change)
     found: list[State] = []
-    for at, step in enumerate(steps):
-        for moment in step.moments:
-            if not found or found[-1] != OLD:
-                begin(name, path, two_versions)
-            writer.kill(change, at=at, moment=moment)
-            found.append(state(path, contents))
-            # whatever was left is swept by the next change
-            Store(path).prune(keep=9)
-            assert hidden(path) == []
-            assert state(path, contents) == found[-1]
-            if found[-1] not in found[:-1]:
-                publish(folders(4), path, keep=1)
-                assert seed_served(path) == 4
-                assert len(Store(path).versions) == 1
-                begin(name, path, two_versions)
+    for at, moment in faults.deaths(steps):
+        if not found or found[-1] != OLD:
+            begin(name, path, two_versions)
+        writer.kill(change, at=at, moment=moment)
+        found.append(state(path, contents))
+        # whatever was left is swept by the next change
+        Store(path).prune(keep=9)
+        assert hidden(path) == []
+        assert state(path, contents) == found[-1]
+        if found[-1] not in found[:-1]:
+            publish(folders(4), path, keep=1)
+            assert seed_served(path) == 4
+            assert len(Store(path).versions) == 1
+            begin(name, path, two_versions)
     assert [found[0], *(after for before, after in pairwise(found) if after != before)] == states
