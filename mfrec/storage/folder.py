@@ -69,7 +69,7 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
 def check_target(path: str | PathLike[str]) -> Path:
     """Return where `save` would write; ArtifactError where something else is, before hours of work end there."""
     final = _real(path)
-    if not _replaceable(final):
+    if final.exists() and not (final.is_dir() and (not any(final.iterdir()) or manifest.belongs(final))):
         raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
     return final
 
@@ -80,9 +80,9 @@ def load(path: str | PathLike[str]) -> Recommender:
     The size and sha256 of every file are checked first. A missing Annoy file, or one of another annoy
     version, is built again in memory with a warning; that takes as long as the fit's index build.
 
-    A loaded model outlives its folder. A model that is saved to the folder at the very moment when its files are
-    opened makes `load` fail rather than mix the two: try again. Where many processes read while others write, publish
-    to a store (`mfrec.storage.store`), whose versions never change.
+    A loaded model outlives its folder. Where another model is saved to the folder just while its files are opened,
+    `load` fails rather than mix the two: try again. Where many processes read while others write, publish to a store
+    (`mfrec.storage.store`), whose versions never change.
 
     Raises
     ------
@@ -217,7 +217,8 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         Weighting.from_json(content["solver"]),
         Pair(arrays["user.degree"], arrays["item.degree"]),
         Pair(arrays["user.gram"], arrays["item.gram"]),
-        _places(arrays),
+        # folders from before the map was kept have none
+        Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
     )
     return Recommender(
         factors=factors,
@@ -295,23 +296,10 @@ def _path_of(file: FileIO) -> Path:
     return Path(f"/dev/fd/{file.fileno()}")
 
 
-def _places(arrays: Arrays) -> Pair[map2d.Points] | None:
-    # folders from before the map was kept have none
-    return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
-
-
 def _labels(arrays: Arrays) -> StringArray | None:
     if "labels_utf8" not in arrays:
         return None
     return StringArray(arrays["labels_utf8"], arrays["labels_offsets"])
-
-
-def _replaceable(path: Path) -> bool:
-    if not path.exists():
-        return True
-    if not path.is_dir():
-        return False
-    return not any(path.iterdir()) or manifest.belongs(path)
 
 
 def _real(path: str | PathLike[str]) -> Path:

@@ -11,8 +11,8 @@
 A version is copied under a scratch name, the copy is verified and flushed to disk, renamed into place, and only then
 does the pointer move, by renaming a new file over it. So whatever kills a publisher, the pointer names a whole version.
 
-A version never changes, so readers need no lock. Pruning a version does not disturb who has opened it, since an open
-file outlives its name; who is just about to open it finds it gone, and looks at the pointer again.
+A version never changes, so readers need no lock. Pruning a version does not disturb a reader that has opened it, since
+an open file outlives its name. A reader that is about to open it finds it gone, and looks at the pointer again.
 """
 
 import fcntl
