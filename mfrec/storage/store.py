@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfrec.errors import ArtifactError, check_integer
+from mfrec.errors import ArtifactError, ParameterError
 from mfrec.storage import manifest
 from mfrec.storage.atomic import flush, replacing_folder
 from mfrec.storage.folder import verify
@@ -106,7 +106,7 @@ class Store:
         ArtifactError
             When the model is broken or the store cannot be written; what was served before still is.
         """
-        check_integer("keep", keep, 1)
+        _check_keep(keep)
         source = Path(model).absolute()
         if self.path.exists() and not is_store(self.path) and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ArtifactError(f"{self.path} exists and is not a store: choose another path")
@@ -150,7 +150,7 @@ class Store:
 
     def prune(self, keep: int = KEEP) -> list[str]:
         """Remove old versions and return their names; see `publish` for ``keep``."""
-        check_integer("keep", keep, 1)
+        _check_keep(keep)
         with self._changing():
             return self._prune(keep)
 
@@ -225,6 +225,11 @@ def publish(model: str | os.PathLike[str], store: str | os.PathLike[str], *, kee
 def rollback(store: str | os.PathLike[str], to: str | None = None) -> str:
     """Point a store to an earlier version; see `Store.rollback`."""
     return Store(Path(store).absolute()).rollback(to)
+
+
+def _check_keep(keep: int) -> None:
+    if keep < 1:
+        raise ParameterError(f"keep must be at least 1, got {keep}")
 
 
 def _copy(source: Path, target: Path, names: list[str]) -> None:

@@ -204,7 +204,7 @@ def test_what_is_not_a_store_is_left_alone(tmp_path: Path, folders: Folders) -> 
         rollback(tmp_path)
     with pytest.raises(ArtifactError, match="no such store"):
         Store(tmp_path / "none").rollback()
-    with pytest.raises(ParameterError, match="keep must be an integer of at least 1, got 0"):
+    with pytest.raises(ParameterError, match="keep must be at least 1, got 0"):
         publish(folders(0), tmp_path / "store", keep=0)
     assert not is_store(folders(0))
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
