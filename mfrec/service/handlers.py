@@ -78,7 +78,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         degree = np.diff(live.model.adjacency[side].starts)
         numbers = np.argsort(-degree, kind="stable")[:limit]
     labels = live.search[side]
-    places = np.ascontiguousarray(live.points[side][numbers].round(4).T)
+    places = np.ascontiguousarray(live.model.map[side][numbers].round(4).T)
     return {
         "version": live.version,
         "side": side,

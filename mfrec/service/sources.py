@@ -12,7 +12,6 @@ import numpy as np
 
 from mfrec.directions import DIRECTIONS, SIDES, Pair
 from mfrec.errors import ArtifactError
-from mfrec.model import map2d
 from mfrec.model.label_search import LabelSearch
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
@@ -52,11 +51,6 @@ class ServedModel:
         return Pair.of(lambda side: LabelSearch.of(self.model, side))
 
     @cached_property
-    def points(self) -> Pair[map2d.Points]:
-        """The map of both sides."""
-        return map2d.coordinates(self.model.factors)
-
-    @cached_property
     def header(self) -> tuple[tuple[bytes, bytes], ...]:
         """The header that says which version answered."""
         return ((b"mfrec-version", self.version.encode("ascii")),)
@@ -77,7 +71,7 @@ class ServedModel:
                     raise ArtifactError(f"version {self.version} gives no usable answer to {direction.name}")
         for side in SIDES:
             self.search[side].find("a")
-        _ = self.points, self.model.factors.gram
+        _ = self.model.map, self.model.factors.gram
 
 
 class Source(Protocol):

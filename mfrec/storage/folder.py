@@ -16,10 +16,10 @@ from mfrec.arrays import Similarity
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
 from mfrec.errors import ArtifactError, MfrecError
 from mfrec.index import BACKENDS, Candidates, Index, IndexParams, build_indexes
-from mfrec.model import map2d
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
+from mfrec.model.map2d import Points
 from mfrec.model.recommender import Recommender
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
@@ -116,7 +116,7 @@ def verify(path: str | PathLike[str]) -> dict[str, Any]:
         for side in SIDES:
             validate.check_adjacency(model, side)
             validate.check_ids(model.ids[side])
-            validate.check_places(model.factors.given_map, side)
+            validate.check_places(model.given_map, side)
         for (side, similarity), index in model.indexes.items():
             found = index.search(model.factors[side][0], min(10, len(model.ids[side])))
             if len(found.numbers) != min(10, len(model.ids[side])):
@@ -141,13 +141,12 @@ def _describe(model: Recommender) -> dict[str, Any]:
 
 def _model_arrays(model: Recommender) -> Arrays:
     arrays: Arrays = {}
-    places = map2d.coordinates(model.factors)
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
-        arrays[f"{side}.map"] = places[side]
+        arrays[f"{side}.map"] = model.map[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.adjacency[side].starts
         arrays[f"{side}.links_numbers"] = model.adjacency[side].numbers
@@ -201,7 +200,6 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             Weighting.from_json(content["solver"]),
             Pair(arrays["user.degree"], arrays["item.degree"]),
             Pair(arrays["user.gram"], arrays["item.gram"]),
-            _places(arrays),
         )
         validate.check_counts(factors, arrays, content["counts"])
         indexes = _indexes(folder, content, factors, arrays, present)
@@ -212,6 +210,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
             indexes=indexes,
             labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
             info=content["info"],
+            given_map=_places(arrays),
         )
     except ArtifactError:
         raise
@@ -286,7 +285,7 @@ def _map(path: Path) -> NDArray[Any]:
     return array
 
 
-def _places(arrays: Arrays) -> Pair[map2d.Points] | None:
+def _places(arrays: Arrays) -> Pair[Points] | None:
     # folders from before the map was kept have none
     return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
 
