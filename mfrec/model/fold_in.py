@@ -86,11 +86,13 @@ def solve(factors: Factors, side: Side, rows: Values, found: Values, right: Valu
     system = factors.gram[side].astype(np.float64)
     system += (rows.T * (found - 1.0)) @ rows
     system[np.diag_indices_from(system)] += factors.weighting.regularization
+    solution: Values
     try:
-        return np.linalg.solve(system, right)
+        solution = np.linalg.solve(system, right)
     except np.linalg.LinAlgError:
         # without regularization the system can be singular; the shortest solution is the natural one
-        return np.linalg.lstsq(system, right, rcond=None)[0]
+        solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    return solution
 
 
 def confidence(

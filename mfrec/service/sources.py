@@ -50,11 +50,6 @@ class ServedModel:
         """Texts of both sides, ready to be searched."""
         return Pair.of(lambda side: LabelSearch.of(self.model, side))
 
-    @cached_property
-    def header(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The header that says which version answered."""
-        return ((b"mfrec-version", self.version.encode("ascii")),)
-
     def warm(self) -> None:
         """Touch everything that a request may need, and see that it answers.
 
