@@ -55,7 +55,7 @@ def _add_health(router: APIRouter, context: Context) -> None:
 
 
 def _add_pages(router: APIRouter) -> None:
-    files = Files(packages=[("mfrec.service", "static")])
+    files = Files(packages=[("mfrec.service", "static"), ("fastapi_swagger", "resources")])
     router.mount("/static", files)
 
     def add(path: str, name: str) -> None:
