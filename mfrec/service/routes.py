@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from inspect import Parameter, signature
 from typing import Annotated, Any, cast
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -85,7 +86,8 @@ class DirectRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                values = parameters.model_validate({**request.query_params, **request.path_params})
+                query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+                values = parameters.model_validate({**dict(query), **request.path_params})
             except ValidationError as error:
                 raise RequestValidationError(error.errors()) from None
             found: Response = await endpoint(**vars(values))
