@@ -180,10 +180,10 @@ def send_junk(service: Service, count: int, draw: random.Random, report: Report)
 
 
 def slow_clients(service: Service, count: int, report: Report) -> None:
-    """Hold many connections that send a byte now and then, and ask beside them."""
+    """Hold many connections that never end the body they began, and ask beside them."""
     held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(count)]
-    for n, connection in enumerate(held):
-        connection.sendall(b"GET /v1/user2item/1 HT" if n % 2 else PIECES[2][:-5])
+    for connection in held:
+        connection.sendall(PIECES[2][:-5])
     times = []
     for _ in range(500):
         started = time.perf_counter()

@@ -131,7 +131,7 @@ def test_it_is_saved_and_not_computed_again(
     for side in SIDES:
         np.testing.assert_array_equal(np.load(tmp_path / "model" / f"{side}.map.npy"), coordinates(model.factors)[side])
     monkeypatch.setattr(map2d, "_moments", None)
-    assert_same(coordinates(loaded.factors), coordinates(mfrec.load(tmp_path / "model").factors))
+    assert_same(loaded.map, mfrec.load(tmp_path / "model").map)
     loaded.save(tmp_path / "again")
     assert files(tmp_path / "again") == files(tmp_path / "model")
 
@@ -146,7 +146,7 @@ def test_a_folder_without_it_is_whole(model: Recommender, tmp_path: Path, names:
         edit(old, lambda content, name=name: content["files"].pop(name))  # type: ignore[misc]
     mfrec.verify(old)
     loaded = mfrec.load(old)
-    assert loaded.factors.given_map is None
+    assert loaded.given_map is None
     assert_same(coordinates(loaded.factors), coordinates(model.factors))
     loaded.save(old)
     assert files(old) == files(tmp_path / "model")
@@ -154,9 +154,9 @@ def test_a_folder_without_it_is_whole(model: Recommender, tmp_path: Path, names:
 
 def test_the_oldest_folder_has_none_and_gets_one(tmp_path: Path) -> None:
     loaded = mfrec.load(FORMATS / "v1")
-    assert loaded.factors.given_map is None
+    assert loaded.given_map is None
     loaded.save(tmp_path / "model")
-    assert_same(coordinates(mfrec.load(tmp_path / "model").factors), coordinates(loaded.factors))
+    assert_same(mfrec.load(tmp_path / "model").map, coordinates(loaded.factors))
     # nothing else is written otherwise than it was, but for the indexes, which are of another kind
     old, new = (json.loads((f / manifest.NAME).read_bytes())["files"] for f in (FORMATS / "v1", tmp_path / "model"))
     kept = {name for name in old if not name.startswith("index.")}

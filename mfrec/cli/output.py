@@ -52,18 +52,7 @@ def show_ranking(model: Recommender, direction: Direction, key: Any, ranking: Ra
 
 def ranking_json(direction: Direction, key: Any, ranking: Ranking) -> dict[str, Any]:
     """Return one answer as JSON values."""
-    labels: list[str | None] = [*ranking.labels] if ranking.labels else [None] * len(ranking)
-    hits = [
-        {"id": i, "score": s} if text is None else {"id": i, "score": s, "label": text}
-        for i, s, text in zip(ranking.ids, ranking.scores.tolist(), labels, strict=True)
-    ]
-    return {
-        "direction": direction.name,
-        direction.query: key,
-        "target": direction.target,
-        "exact": ranking.exact,
-        "results": hits,
-    }
+    return {"direction": direction.name, direction.query: key, "target": direction.target, **ranking.to_json()}
 
 
 def index_rows(model: Recommender, times: Times | None = None) -> list[dict[str, Any]]:
@@ -108,7 +97,8 @@ def counted(count: int, side: Side) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    # a score is a float32 of numpy's
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=float))
 
 
 def _shorten(text: str) -> str:

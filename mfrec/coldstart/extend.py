@@ -89,6 +89,7 @@ def widened(
         adjacency=adjacency,
         labels=_with(model.labels, side, _labels(model.labels[side], old, ids_now, labels or {})),
         indexes={},
+        given_map=None,
         info={**model.info, "cold": {**model.info.get("cold", {}), side: cold}},
     )
 

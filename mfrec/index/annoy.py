@@ -102,7 +102,7 @@ def restore(candidates: Candidates, settings: Settings, order: Numbers | None, p
         annoy.load(str(path))
         # (a small forest does not know how many trees it has)
         if annoy.get_n_items() != len(candidates) - first:
-            raise BackendError(f"{path.name} holds {annoy.get_n_items()} items, expected {len(candidates) - first}")
+            raise BackendError(f"the file holds {annoy.get_n_items()} items, expected {len(candidates) - first}")
     return Forest(annoy, first, trees, seed)
 
 

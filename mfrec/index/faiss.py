@@ -70,7 +70,7 @@ def restore(candidates: Candidates, settings: Settings, order: Numbers | None, p
     else:
         searcher = _faiss().read_index(str(path))
         if searcher.ntotal != len(candidates):
-            raise BackendError(f"{path.name} holds {searcher.ntotal} vectors, expected {len(candidates)}")
+            raise BackendError(f"the file holds {searcher.ntotal} vectors, expected {len(candidates)}")
     return InvertedFile(searcher, settings["seed"])
 
 

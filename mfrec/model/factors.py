@@ -30,14 +30,11 @@ class Factors(Pair[Matrix]):
         int64 of shape ``(n,)`` per side: how many interactions each had in training; ones where not given.
     given_gram
         What `gram` returns, where it is known already or is more than a product (see `mfrec.training.als`).
-    given_map
-        What `mfrec.model.map2d.coordinates` returns, where it is known already: float32 of shape ``(n, 2)`` per side.
     """
 
     weighting: Weighting = field(default_factory=Weighting)
     given_degree: Pair[Degree] | None = None
     given_gram: Pair[Matrix] | None = None
-    given_map: Pair[Matrix] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and types."""

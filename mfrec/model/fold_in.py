@@ -8,6 +8,8 @@ served in another basis (`mfrec.training.whitening`), so is the identity, and th
 difference.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +17,7 @@ from mfrec.arrays import Vector
 from mfrec.directions import Side, other
 from mfrec.errors import DataError
 from mfrec.model.factors import Factors
+from mfrec.model.weighting import Values
 
 
 def fold_in(
@@ -64,15 +67,34 @@ def fold_in(
     numbers = numbers[counted]
     found = fading[counted] * confidence(factors, side, numbers, given[counted])
     rows = factors.solved(across, numbers)
-    system = factors.gram[across].astype(np.float64)
+    solution = solve(factors, across, rows, found, rows.T @ found)
+    return (solution * weighting.scale(side, [len(numbers)])).astype(np.float32)
+
+
+def solve(factors: Factors, side: Side, rows: Values, found: Values, right: Values) -> Values:
+    """Return ``(Y'Y + Y'(C - I)Y + regularization * I)^-1 right``.
+
+    Parameters
+    ----------
+    factors
+        A fitted model.
+    side
+        The side of Y.
+    rows, found
+        The rows of Y that occur in a history, as `Factors.solved` returns them, and their confidences.
+    right
+        A vector, float64.
+    """
+    system = factors.gram[side].astype(np.float64)
     system += (rows.T * (found - 1.0)) @ rows
-    system[np.diag_indices_from(system)] += weighting.regularization
+    system[np.diag_indices_from(system)] += factors.weighting.regularization
     try:
-        solution = np.linalg.solve(system, rows.T @ found)
+        solution: Any = np.linalg.solve(system, right)
     except np.linalg.LinAlgError:
         # without regularization the system can be singular; the shortest solution is the natural one
-        solution = np.linalg.lstsq(system, rows.T @ found, rcond=None)[0]
-    return (solution * weighting.scale(side, [len(numbers)])).astype(np.float32)
+        solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    found_vector: Values = np.asarray(solution, np.float64)
+    return found_vector
 
 
 def confidence(

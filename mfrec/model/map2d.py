@@ -16,7 +16,7 @@ Points = NDArray[np.float32]
 
 
 def coordinates(factors: Factors) -> Pair[Points]:
-    """Place both sides in one plane, or return the places that were saved with the factors.
+    """Place both sides in one plane.
 
     Vectors are scaled to length 1 first: the length of a factor vector mostly tells how many interactions it has,
     and would put everything popular far out. Both sides share one plane and one centre, each side with the
@@ -36,8 +36,6 @@ def coordinates(factors: Factors) -> Pair[Points]:
     Pair
         float32 of shape ``(n, 2)`` per side, by number, within -1 and 1. The same factors give the same map.
     """
-    if factors.given_map is not None:
-        return factors.given_map
     moments = [_moments(factors[side]) for side in SIDES]
     mean = np.mean([m for m, _ in moments], axis=0)
     second = np.mean([s for _, s in moments], axis=0)

@@ -39,6 +39,19 @@ class Ranking:
         """Return how many ids there are."""
         return len(self.ids)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values, but for the scores, which stay float32: whoever writes them decides on the digits.
+
+        ``results`` holds one object per id with ``id``, ``label`` where there are labels, and ``score``.
+        """
+        results: list[dict[str, Any]]
+        if self.labels is None:
+            results = [{"id": i, "score": s} for i, s in zip(self.ids, self.scores, strict=True)]
+        else:
+            rows = zip(self.ids, self.labels, self.scores, strict=True)
+            results = [{"id": i, "label": text, "score": s} for i, text, s in rows]
+        return {"exact": self.exact, "results": results}
+
     def to_frame(self) -> "pd.DataFrame":
         """Return a DataFrame with columns ``id``, ``score`` and, where there are labels, ``label``."""
         import pandas as pd

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mfrec.model import fold_in as closed_form
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
+from mfrec.model.map2d import Points, coordinates
 from mfrec.model.rankings import Ranking, Rankings
 from mfrec.model.string_array import StringArray
 
@@ -54,6 +56,8 @@ class Recommender:
         One index per (target side, similarity).
     info
         JSON values that tell where the model comes from: parameters and library versions.
+    given_map
+        What `map` returns, where it was saved with the model.
     """
 
     factors: Factors
@@ -62,6 +66,7 @@ class Recommender:
     indexes: Mapping[tuple[Side, Similarity], Index]
     labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
     info: Mapping[str, Any] = field(default_factory=dict)
+    given_map: Pair[Points] | None = None
 
     user2item = _method("user2item")
     item2item = _method("item2item")
@@ -71,6 +76,11 @@ class Recommender:
     def __repr__(self) -> str:
         """Say how large the model is and which indexes it has."""
         return f"Recommender({len(self.ids.user)} users x {len(self.ids.item)} items x {self.factors.size} factors)"
+
+    @cached_property
+    def map(self) -> Pair[Points]:
+        """The place of every user and item on the explorer's map; see `mfrec.model.map2d.coordinates`."""
+        return self.given_map or coordinates(self.factors)
 
     def recommend(
         self,

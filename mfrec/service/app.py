@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -14,10 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from mfrec.directions import DIRECTIONS
 from mfrec.errors import MfrecError
 from mfrec.service import pages, routes, schemas
-from mfrec.service.errors import BY_STATUS, ProblemError, of_error, of_validation, too_large
+from mfrec.service.errors import problem_of
 from mfrec.service.metrics import Counters
 from mfrec.service.middleware import ServiceMiddleware
 from mfrec.service.routes import Context
@@ -51,8 +49,8 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
         redirect_slashes=False,
         lifespan=_lifespan(watcher),
     )
-    app.include_router(routes.create(context))
-    app.include_router(pages.create(context, counters))
+    routes.add(app.router, context)
+    pages.add(app.router, context, counters)
     _add_handlers(app, settings)
     _describe(app)
     return ServiceMiddleware(app, context, counters)
@@ -77,35 +75,12 @@ def _lifespan(watcher: Watcher) -> Any:
 
 
 def _add_handlers(app: FastAPI, settings: Settings) -> None:
-    @app.exception_handler(ProblemError)
-    async def problem(_: Request, error: ProblemError) -> Response:
-        return error.reply().response()
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_of(error, request.method, request.url.path, settings.limits).response()
 
-    @app.exception_handler(MfrecError)
-    async def mistake(_: Request, error: MfrecError) -> Response:
-        return of_error(error).reply().response()
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return of_validation(error.errors(), asdict(settings.limits)).reply().response()
-
-    @app.exception_handler(Exception)
-    async def unforeseen(_: Request, __: Exception) -> Response:
-        # the framework raises it again behind this answer, and the door logs it
-        return ProblemError("internal", "The service failed to answer; its log says why.").reply().response()
-
-    @app.exception_handler(HTTPException)
-    async def other(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 413:
-            return too_large(settings.limits.body).reply().response()
-        kind = BY_STATUS.get(error.status_code, "malformed")
-        allowed = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())
-        details = {
-            "no-such-route": f"Nothing is at {request.url.path[:200]!r}; the directions are {', '.join(DIRECTIONS)}, "
-            f"and /openapi.json lists every route.",
-            "method-not-allowed": f"{request.method} is not for {request.url.path[:200]!r}.",
-        }
-        return ProblemError(kind, details.get(kind, "The body is not readable JSON."), {}, allowed).reply().response()
+    # the framework raises what nobody foresaw again behind its answer, and the middleware logs it
+    for kind in (HTTPException, RequestValidationError, MfrecError, Exception):
+        app.add_exception_handler(kind, answer)
 
 
 def _describe(app: FastAPI) -> None:

@@ -1,11 +1,16 @@
 """Errors as clients see them: one JSON object with one sentence, after RFC 9457."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from mfrec.directions import DIRECTIONS
 from mfrec.errors import DataError, MfrecError, ParameterError, UnknownIdError
-from mfrec.service.reply import Reply, json_bytes
+from mfrec.service.reply import JsonResponse
+from mfrec.service.settings import Limits
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -16,29 +21,24 @@ class Kind:
 
     status: int
     title: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-
-_CLOSE = ((b"connection", b"close"),)
 
 KINDS: dict[str, Kind] = {
     "malformed": Kind(400, "The request cannot be read"),
-    "unauthorized": Kind(401, "An API key is needed", ((b"www-authenticate", b'Bearer realm="mfrec"'),)),
+    "unauthorized": Kind(401, "An API key is needed", {"www-authenticate": 'Bearer realm="mfrec"'}),
     "unknown-id": Kind(404, "The model does not know this id"),
     "no-such-route": Kind(404, "There is nothing at this address"),
     "method-not-allowed": Kind(405, "This address does not answer that method"),
-    "too-slow": Kind(408, "The request took too long to arrive", _CLOSE),
-    "too-large": Kind(413, "The request is too large", _CLOSE),
+    "too-slow": Kind(408, "The request took too long to arrive", {"connection": "close"}),
+    "too-large": Kind(413, "The request is too large", {"connection": "close"}),
     "invalid": Kind(422, "The request is outside the limits"),
     "internal": Kind(500, "The service made a mistake"),
-    "not-ready": Kind(503, "No model is being served", ((b"retry-after", b"1"),)),
-    "overdue": Kind(503, "The answer took too long", ((b"retry-after", b"5"),)),
+    "not-ready": Kind(503, "No model is being served", {"retry-after": "1"}),
+    "overdue": Kind(503, "The answer took too long", {"retry-after": "5"}),
 }
 
-# statuses that can be told from the framework's own errors
-BY_STATUS = {400: "malformed", 401: "unauthorized", 404: "no-such-route", 405: "method-not-allowed", 413: "too-large"}
-
-# what the library raises on purpose, and what a client is told it was
+# what the library raises on purpose, and what a client is told it was; everything else is "internal"
 BY_ERROR: dict[type[MfrecError], str] = {
     UnknownIdError: "unknown-id",
     ParameterError: "invalid",
@@ -46,49 +46,68 @@ BY_ERROR: dict[type[MfrecError], str] = {
 }
 
 
-@dataclass
-class ProblemError(Exception):
-    """A request that cannot be answered; ``extra`` members go into the JSON beside the usual ones."""
+class ProblemError(HTTPException):
+    """A request that cannot be answered; ``extra`` members go into the JSON beside the usual ones.
 
-    kind: str
-    detail: str
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    The framework passes its own kind of exception through wherever it is raised, be it while a body is read.
+    """
 
-    def reply(self) -> Reply:
+    def __init__(
+        self, kind: str, detail: str, extra: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(KINDS[kind].status, detail, {**KINDS[kind].headers, **(headers or {})})
+        self.kind = kind
+        self.extra = extra or {}
+
+    def response(self) -> JsonResponse:
         """Return what is sent."""
-        kind = KINDS[self.kind]
         body = {
             "type": f"urn:mfrec:problem:{self.kind}",
-            "title": kind.title,
-            "status": kind.status,
+            "title": KINDS[self.kind].title,
+            "status": self.status_code,
             "detail": self.detail,
             **self.extra,
         }
-        return Reply(json_bytes(body), kind.status, MEDIA_TYPE, (*kind.headers, *self.headers))
+        return JsonResponse(body, self.status_code, self.headers, MEDIA_TYPE)
 
 
-def of_error(error: MfrecError) -> ProblemError:
-    """Return the problem that an error of the library stands for."""
+def problem_of(error: Exception, method: str, path: str, limits: Limits) -> ProblemError:
+    """Return what a client is told about an error: the one place where errors become answers."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _of_validation(error.errors(), limits)
+    if isinstance(error, HTTPException):
+        return _of_framework(error, method, path[:200])
     kind = next((kind for cls, kind in BY_ERROR.items() if isinstance(error, cls)), None)
     if kind is None:
         return ProblemError("internal", "The service failed to answer; its log says why.")
     return ProblemError(kind, _sentence(str(error)))
 
 
-def too_large(most: int) -> ProblemError:
+def too_large(limits: Limits) -> ProblemError:
     """Return the problem of a body beyond the limit."""
-    return ProblemError("too-large", f"A body may have {most} bytes.", {"limits": {"body": most}})
+    return ProblemError("too-large", f"A body may have {limits.body} bytes.", {"limits": {"body": limits.body}})
 
 
-def of_validation(errors: Iterable[Mapping[str, Any]], limits: Mapping[str, int]) -> ProblemError:
-    """Return the problem that a failed validation stands for, with the limits by name."""
+def _of_framework(error: HTTPException, method: str, path: str) -> ProblemError:
+    if error.status_code == 405:
+        return ProblemError("method-not-allowed", f"{method} is not for {path!r}.", headers=error.headers)
+    if error.status_code != 404:
+        return ProblemError("malformed", "The body is not readable JSON.")
+    if path.startswith("/static/"):
+        return ProblemError("no-such-route", f"There is no file {path.removeprefix('/static/')!r} here.")
+    routes = f"the directions are {', '.join(DIRECTIONS)}, and /openapi.json lists every route"
+    return ProblemError("no-such-route", f"Nothing is at {path!r}; {routes}.")
+
+
+def _of_validation(errors: Iterable[Mapping[str, Any]], limits: Limits) -> ProblemError:
     found = list(errors)
     if any(error["type"] == "json_invalid" for error in found):
         return ProblemError("malformed", "The body is not readable JSON.")
     listed = [{"where": _where(e["loc"]), "what": str(e["msg"])} for e in found][:10]
     detail = "; ".join(f"{e['where']!r}: {e['what']}" for e in listed[:3])
-    return ProblemError("invalid", _sentence(f"out of bounds: {detail}"), {"errors": listed, "limits": dict(limits)})
+    return ProblemError("invalid", _sentence(f"out of bounds: {detail}"), {"errors": listed, "limits": asdict(limits)})
 
 
 def _where(place: Iterable[Any]) -> str:

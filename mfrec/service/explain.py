@@ -1,9 +1,9 @@
 """Which of a user's items a score comes from.
 
 With the item factors Y fixed, a user's vector is ``s A^-1 sum_j c_j y_j`` over the items j of the user, where
-s is the user's scale (see `mfrec.model.fold_in`), so the score of item i is the sum of ``s c_j (y_i . A^-1 y_j)``: one
-part per item of the user. Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets"
-(2008), section 5.
+A is the matrix of `mfrec.model.fold_in` and s the user's scale. So the score of item i is the sum of
+``s c_j (y_i . A^-1 y_j)``: one part per item of the user. Hu, Koren and Volinsky, "Collaborative Filtering for
+Implicit Feedback Datasets" (2008), section 5.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Numbers
+from mfrec.model import fold_in
 from mfrec.model.factors import Factors
-from mfrec.model.fold_in import confidence as confidence_of
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,15 @@ class Parts:
     numbers
         The user's items, the largest part first.
     contributions
-        float64, one per item; their sum is the score of the folded-in user, which is the model's own score
+        float64, one per item. Their sum is the score of the folded-in user, which is the model's own score
         up to what the fit's last iterations still moved.
     """
 
-    numbers: NDArray[np.int64]
+    numbers: Numbers
     contributions: NDArray[np.float64]
 
 
-def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
+def parts(factors: Factors, history: Numbers, item: int) -> Parts:
     """Split the score of an item for the user who has a history.
 
     Parameters
@@ -44,14 +45,11 @@ def parts(factors: Factors, history: NDArray[np.int64], item: int) -> Parts:
     item
         Number of the item.
     """
-    weighting, rows = factors.weighting, factors.solved("item", history)
+    rows = factors.solved("item", history)
     # a model keeps no weights, so each item counts 1
-    confidence = confidence_of(factors, "user", history)
-    system = factors.gram.item.astype(np.float64)
-    system += (rows.T * (confidence - 1.0)) @ rows
-    system[np.diag_indices_from(system)] += weighting.regularization
-    # the system is symmetric: one solution for the item serves every part
-    weight = np.linalg.lstsq(system, factors.item[item].astype(np.float64), rcond=None)[0]
-    contributions = confidence * (rows @ weight) * weighting.scale("user", [len(history)])
+    confidence = fold_in.confidence(factors, "user", history)
+    # the matrix is symmetric: one solution for the item serves every part
+    weight = fold_in.solve(factors, "item", rows, confidence, factors.item[item].astype(np.float64))
+    contributions = confidence * (rows @ weight) * factors.weighting.scale("user", [len(history)])
     order = np.lexsort((history, -contributions))
     return Parts(history[order], contributions[order])

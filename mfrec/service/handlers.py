@@ -1,10 +1,10 @@
 """Answers: what goes into the JSON, from one version and a request's parameters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Side, other
 from mfrec.model.ids import Id
@@ -78,7 +78,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         degree = np.diff(live.model.adjacency[side].starts)
         numbers = np.argsort(-degree, kind="stable")[:limit]
     labels = live.search[side]
-    places = np.ascontiguousarray(live.points[side][numbers].round(4).T)
+    places = np.ascontiguousarray(live.model.map[side][numbers].round(4).T)
     return {
         "version": live.version,
         "side": side,
@@ -186,16 +186,10 @@ def _entry(live: ServedModel, side: Side, number: int) -> Answer:
 
 
 def _ranking(live: ServedModel, direction: Direction, key: Id | None, ranking: Ranking) -> Answer:
-    """Return a ranking; a query without an id is somebody new."""
-    labels: Sequence[str] = ranking.labels if ranking.labels is not None else [str(key) for key in ranking.ids]
+    """Return a ranking in which every result has a label; a query without an id is somebody new."""
+    labels = ranking.labels if ranking.labels is not None else [str(i) for i in ranking.ids]
     return {
         "query": None if key is None else _entry(live, direction.query, live.model.ids[direction.query].number(key)),
         "target": direction.target,
-        "exact": ranking.exact,
-        "results": _results(ranking.ids, labels, ranking.scores),
+        **replace(ranking, labels=labels).to_json(),
     }
-
-
-def _results(ids: Sequence[Id], labels: Sequence[str], scores: NDArray[np.float32]) -> list[Answer]:
-    # numpy's float32 prints as short as it is exact, a Python float of it does not
-    return [{"id": i, "label": t, "score": s} for i, t, s in zip(ids, labels, scores, strict=True)]

@@ -12,21 +12,22 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mfrec.directions import DIRECTIONS
-from mfrec.errors import MfrecError
-from mfrec.service import fast
-from mfrec.service.errors import ProblemError, of_error, too_large
+from mfrec.service.errors import ProblemError, problem_of, too_large
 from mfrec.service.metrics import OTHER, ROUTES, Counters
 from mfrec.service.routes import Context
+from mfrec.service.settings import Limits
 
 log = logging.getLogger("mfrec.service")
 
 # health checks come from machines without a key; the explorer's page holds no data and asks for the key itself
 OPEN = ("/healthz", "/readyz", "/", "/docs", "/static/", "/favicon.ico")
+
+# every answer is data for a program or a page of our own: nothing is to be guessed, framed or passed on
+_SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
 
 class Exchange:
@@ -38,13 +39,13 @@ class Exchange:
         Of the request.
     receive, send
         Of the server.
-    most
-        Bytes that the body may have.
+    limits
+        Of the service.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        self.most = most
+        self.limits = limits
         self.status = 0
         self.sent = 0
         self.version = ""
@@ -58,9 +59,8 @@ class Exchange:
         message = await self._receive()
         self._got += len(message.get("body", b""))
         self.body_ended = not message.get("more_body", False)
-        if self._got > self.most:
-            # the framework turns anything but its own exception into an unreadable body
-            raise HTTPException(413)
+        if self._got > self.limits.body:
+            raise too_large(self.limits)
         return message
 
     async def send(self, message: Message) -> None:
@@ -68,6 +68,7 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.version = dict(message["headers"]).get(b"mfrec-version", b"").decode("ascii")
+            message["headers"] = [*message["headers"], *_SAFE]
         else:
             self.sent += len(message.get("body", b""))
         await self._send(message)
@@ -75,8 +76,8 @@ class Exchange:
     def check_length(self) -> None:
         """Raise where the headers already announce a body beyond the limit."""
         length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length[:20]) > self.most:
-            raise too_large(self.most)
+        if length.isdigit() and int(length[:20]) > self.limits.body:
+            raise too_large(self.limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ class ServiceMiddleware:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
-        exchange = Exchange(scope, receive, send, self.context.settings.limits.body)
+        exchange = Exchange(scope, receive, send, self.context.settings.limits)
         try:
             await self._answer(scope, exchange)
         finally:
@@ -120,33 +121,23 @@ class ServiceMiddleware:
                 _log_line(scope, exchange, seconds)
 
     async def _answer(self, scope: Scope, exchange: Exchange) -> None:
-        problem = None
+        settings = self.context.settings
         try:
-            async with asyncio.timeout(self.context.settings.timeout):
-                await self._pass(scope, exchange)
-        except ProblemError as found:
-            problem = found
-        except MfrecError as error:
-            problem = of_error(error)
+            async with asyncio.timeout(settings.timeout):
+                self._check_key(scope["path"], exchange.headers)
+                exchange.check_length()
+                await self.app(scope, exchange.receive, exchange.send)
+            return
         except TimeoutError:
             late = "overdue" if exchange.body_ended else "too-slow"
-            problem = ProblemError(late, f"A request may take {self.context.settings.timeout:g} seconds.")
-        except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            problem = ProblemError("internal", "The service failed to answer; its log says why.")
+            problem = ProblemError(late, f"A request may take {settings.timeout:g} seconds.")
+        except Exception as error:  # nothing leaves as anything but a problem
+            problem = problem_of(error, scope["method"], scope["path"], settings.limits)
+            if problem.kind == "internal":
+                log.exception("%s %s failed", scope["method"], scope["path"])
         # once the status is out, all that is left is to end the connection, which the server does
-        if problem is not None and not exchange.status:
-            await problem.reply().send(exchange.send)
-
-    async def _pass(self, scope: Scope, exchange: Exchange) -> None:
-        self._check_key(scope["path"], exchange.headers)
-        exchange.check_length()
-        reply = fast.answer(self.context, scope)
-        if reply is not None:
-            exchange.body_ended = True
-            await reply.send(exchange.send)
-        else:
-            await self.app(scope, exchange.receive, exchange.send)
+        if not exchange.status:
+            await problem.response()(scope, exchange.receive, exchange.send)
 
     def _check_key(self, path: str, headers: Mapping[bytes, bytes]) -> None:
         key = self.context.settings.api_key

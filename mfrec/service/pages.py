@@ -1,36 +1,41 @@
 """What is not under ``/v1``: health, metrics, and the explorer's files."""
 
-import mimetypes
-from importlib.resources import files
+from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.staticfiles import StaticFiles
 
-from mfrec.service.errors import ProblemError
 from mfrec.service.metrics import MEDIA_TYPE, Counters, page
-from mfrec.service.reply import Headers, Reply, json_bytes
-from mfrec.service.routes import Context
+from mfrec.service.reply import JsonResponse
+from mfrec.service.routes import Context, reply
 
 # the pages run our own files and talk to this host: nothing inline, nothing from elsewhere, in nobody's frame
 _CSP = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Headers = ((b"content-security-policy", _CSP), (b"cache-control", b"no-cache"))
 
 _PAGES = {"/": "index.html", "/docs": "docs.html", "/favicon.ico": "icon.svg"}
 
 
-def create(context: Context, counters: Counters) -> APIRouter:
-    """Return the router of health, metrics and pages."""
-    router = APIRouter()
+class Files(StaticFiles):
+    """Files of the pages, with the headers of a page."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        """Return a file, or that it is the one which the browser has."""
+        response = super().file_response(*args, **options)
+        response.headers.update({"content-security-policy": _CSP, "cache-control": "no-cache"})
+        return response
+
+
+def add(router: APIRouter, context: Context, counters: Counters) -> None:
+    """Add health, metrics and pages."""
     _add_health(router, context)
     _add_pages(router)
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Reply(page(counters, context.watcher), media_type=MEDIA_TYPE).response()
-
-    return router
+        return Response(page(counters, context.watcher), headers={"content-type": MEDIA_TYPE})
 
 
 def _add_health(router: APIRouter, context: Context) -> None:
@@ -39,38 +44,25 @@ def _add_health(router: APIRouter, context: Context) -> None:
     )
     async def healthz() -> Response:
         """Tell that the process is alive."""
-        return Reply(json_bytes({"status": "ok"})).response()
+        return JsonResponse({"status": "ok"})
 
     @router.get("/readyz", tags=["health"], response_model=None, responses={200: {"content": {"application/json": {}}}})
     async def readyz() -> Response:
         """Tell whether requests are answered, and from which version."""
-        live = context.live()
-        refused = context.watcher.refused
-        body = {"status": "ready", "version": live.version, "refused": refused.wanted if refused else None}
-        return Reply(json_bytes(body), headers=live.header).response()
+        live, refused = context.live(), context.watcher.refused
+        wanted = refused.wanted if refused else None
+        return reply(live, {"status": "ready", "version": live.version, "refused": wanted})
 
 
 def _add_pages(router: APIRouter) -> None:
-    static = {entry.name: _file(entry.name, entry.read_bytes()) for entry in files("mfrec.service.static").iterdir()}
+    files = Files(packages=[("mfrec.service", "static"), ("fastapi_swagger", "resources")])
+    router.mount("/static", files)
 
     def add(path: str, name: str) -> None:
-        async def serve() -> Response:
-            return static[name].response()
+        async def serve(request: Request) -> Response:
+            return await files.get_response(name, request.scope)
 
         router.add_api_route(path, serve, methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
 
     for path, name in _PAGES.items():
         add(path, name)
-
-    @router.get("/static/{name}", include_in_schema=False, response_model=None)
-    async def file(name: str) -> Response:
-        if name not in static:
-            raise ProblemError("no-such-route", f"There is no file {name[:100]!r} here.")
-        return static[name].response()
-
-
-def _file(name: str, content: bytes) -> Reply:
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if kind.startswith("text/"):
-        kind = f"{kind}; charset=utf-8"
-    return Reply(content, media_type=kind, headers=_HEADERS)

@@ -1,19 +1,26 @@
 """The routes under ``/v1``, derived from the table of directions."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
+from inspect import Parameter, signature
 from typing import Annotated, Any, cast
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError, create_model
 
 from mfrec.directions import DIRECTIONS, Direction, Side
 from mfrec.service import handlers, schemas
 from mfrec.service.errors import KINDS, MEDIA_TYPE, ProblemError
-from mfrec.service.reply import Reply, json_bytes
-from mfrec.service.settings import Limits, Settings
+from mfrec.service.reply import JsonResponse
+from mfrec.service.settings import Settings
 from mfrec.service.sources import ServedModel
 from mfrec.service.watcher import Watcher
+
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 # ids that one answer may hold before it is worked out in a thread, so that small requests need not wait
 _HEAVY = 2000
@@ -51,54 +58,83 @@ class Context:
 
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Return the part of the OpenAPI document that says which errors a route gives."""
-    rows = [(kind, KINDS[kind]) for kind in (*kinds, "malformed", "unauthorized", "too-large", "not-ready")]
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {row.status: {"description": row.title, "content": content} for _, row in rows}
+    listed = [KINDS[name] for name in (*kinds, "malformed", "unauthorized", "too-large", "not-ready")]
+    return {kind.status: {"description": kind.title, "content": content} for kind in listed}
 
 
-def reply(live: ServedModel, answer: handlers.Answer) -> Response:
+def reply(live: ServedModel, answer: handlers.Answer) -> JsonResponse:
     """Return an answer as JSON, with the version in a header as well."""
-    return Reply(json_bytes(answer), headers=live.header).response()
+    return JsonResponse(answer, headers={"mfrec-version": live.version})
 
 
-def create(context: Context) -> APIRouter:
-    """Return the router with every route under ``/v1``."""
-    router = APIRouter(prefix="/v1")
-    limits = context.settings.limits
-    ask = schemas.ask_model(limits)
-    add_model(router, context)
-    add_search(router, context)
-    add_map(router, context)
-    add_explain(router, context)
+class DirectRoute(APIRoute):
+    """A route whose parameters are single values, which are validated in one step.
+
+    The framework validates them one by one, which takes it longer than the model takes to answer. What a parameter
+    may be is said once, in the signature of the endpoint; a test compares the answers with the framework's.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        empty, endpoint = Parameter.empty, self.endpoint
+        fields: dict[str, Any] = {
+            name: (parameter.annotation, ... if parameter.default is empty else parameter.default)
+            for name, parameter in signature(endpoint).parameters.items()
+        }
+        parameters = create_model("Parameters", **fields)
+
+        async def answer(request: Request) -> Response:
+            try:
+                query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+                values = parameters.model_validate({**dict(query), **request.path_params})
+            except ValidationError as error:
+                raise RequestValidationError(error.errors()) from None
+            found: Response = await endpoint(**vars(values))
+            return found
+
+        return answer
+
+
+def add(router: APIRouter, context: Context) -> None:
+    """Add every route under ``/v1``, the most frequent first, since they are tried in order."""
+    ask = schemas.ask_model(context.settings.limits)
     for direction in DIRECTIONS.values():
+        question = f"{direction.question[0].upper()}{direction.question[1:]}?"
+        options: dict[str, Any] = {"response_model": None, "tags": ["directions"]}
         router.add_api_route(
-            f"/{direction.name}/{{id:path}}",
-            _one(context, direction, limits),
+            f"/v1/{direction.name}/{{id:path}}",
+            _one(context, direction),
             methods=["GET"],
-            response_model=None,
             responses={200: {"model": schemas.OneRanking}, **problems("unknown-id", "invalid")},
             operation_id=direction.name,
-            summary=f"{direction.question[0].upper()}{direction.question[1:]}?",
-            tags=["directions"],
+            summary=question,
+            route_class_override=DirectRoute,
+            **options,
         )
         router.add_api_route(
-            f"/{direction.name}",
+            f"/v1/{direction.name}",
             _many(context, direction, ask),
             methods=["POST"],
-            response_model=None,
             responses={200: {"model": schemas.Rankings}, **problems("unknown-id", "invalid")},
             operation_id=f"{direction.name}_many",
-            summary=f"{direction.question[0].upper()}{direction.question[1:]}? "
-            f"Many at once, or for a {direction.query} nobody has seen",
-            tags=["directions"],
+            summary=f"{question} Many at once, or for a {direction.query} nobody has seen",
+            **options,
         )
-    return router
+    for path, name, model, kinds in (
+        ("model", _model(context), schemas.About, ()),
+        ("search", _search(context), schemas.FoundList, ("invalid",)),
+        ("map", _chart(context), schemas.Chart, ("unknown-id", "invalid")),
+        ("explain", _explain(context), schemas.Explanation, ("unknown-id", "invalid")),
+    ):
+        responses: dict[int | str, dict[str, Any]] = {200: {"model": model}, **problems(*kinds)}
+        router.add_api_route(f"/v1/{path}", name, responses=responses, response_model=None, tags=["model"])
 
 
-def _one(context: Context, direction: Direction, limits: Limits) -> Callable[..., Any]:
+def _one(context: Context, direction: Direction) -> Endpoint:
     async def ask(
         id: IdInPath,
-        k: Annotated[int, Query(ge=1, le=limits.k, description="How many results")] = 10,
+        k: Annotated[int, Query(ge=1, le=context.settings.limits.k, description="How many results")] = 10,
         exclude_seen: Annotated[
             bool, Query(description="Exclude seen ones: what the query has interacted with")
         ] = True,
@@ -109,14 +145,12 @@ def _one(context: Context, direction: Direction, limits: Limits) -> Callable[...
     return ask
 
 
-def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> Callable[..., Any]:
+def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> Endpoint:
     async def ask(body: Annotated[Any, Body()]) -> Response:
         asked = cast(schemas.Ask, body)
         live = context.live()
-        size = len(asked.ids or ()) * asked.k + sum(
-            map(len, (asked.history or (), asked.allow or (), asked.deny or ()))
-        )
-        if size > _HEAVY:
+        listed = (asked.history or (), asked.allow or (), asked.deny or ())
+        if len(asked.ids or ()) * asked.k + sum(map(len, listed)) > _HEAVY:
             return await asyncio.to_thread(_answer, live, direction, asked)
         return _answer(live, direction, asked)
 
@@ -131,26 +165,18 @@ def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Resp
     return reply(live, handlers.many(live, direction, asked.ids or (), *rest))
 
 
-def add_model(router: APIRouter, context: Context) -> None:
-    """Add ``/v1/model``."""
-
-    @router.get("/model", responses={200: {"model": schemas.About}, **problems()}, response_model=None, tags=["model"])
+def _model(context: Context) -> Endpoint:
     async def model() -> Response:
         """Tell what is being served: version, manifest, measured recalls, limits."""
         live = context.live()
         return reply(live, handlers.about(live, context.refused(), asdict(context.settings.limits)))
 
+    return model
 
-def add_search(router: APIRouter, context: Context) -> None:
-    """Add ``/v1/search``."""
+
+def _search(context: Context) -> Endpoint:
     limits = context.settings.limits
 
-    @router.get(
-        "/search",
-        responses={200: {"model": schemas.FoundList}, **problems("invalid")},
-        response_model=None,
-        tags=["model"],
-    )
     async def search(
         q: Annotated[str, Query(max_length=limits.text, description="What somebody typed")],
         side: Annotated[Side, Query()] = "item",
@@ -160,17 +186,12 @@ def add_search(router: APIRouter, context: Context) -> None:
         live = context.live()
         return reply(live, handlers.search(live, side, q, limit))
 
+    return search
 
-def add_map(router: APIRouter, context: Context) -> None:
-    """Add ``/v1/map``."""
+
+def _chart(context: Context) -> Endpoint:
     limits = context.settings.limits
 
-    @router.get(
-        "/map",
-        responses={200: {"model": schemas.Chart}, **problems("unknown-id", "invalid")},
-        response_model=None,
-        tags=["model"],
-    )
     async def chart(
         side: Annotated[Side, Query()] = "item",
         limit: Annotated[
@@ -182,17 +203,12 @@ def add_map(router: APIRouter, context: Context) -> None:
         live = context.live()
         return reply(live, handlers.chart(live, side, limit, id))
 
+    return chart
 
-def add_explain(router: APIRouter, context: Context) -> None:
-    """Add ``/v1/explain``."""
+
+def _explain(context: Context) -> Endpoint:
     limits = context.settings.limits
 
-    @router.get(
-        "/explain",
-        responses={200: {"model": schemas.Explanation}, **problems("unknown-id", "invalid")},
-        response_model=None,
-        tags=["model"],
-    )
     async def explain(
         item: IdInQuery,
         user: Annotated[str | None, Query(max_length=_LONGEST_ID, description="A known user")] = None,
@@ -204,3 +220,5 @@ def add_explain(router: APIRouter, context: Context) -> None:
             raise ProblemError("invalid", "Give either a user or the history of a new one.")
         live = context.live()
         return reply(live, handlers.explain(live, user, history, item, limit))
+
+    return explain

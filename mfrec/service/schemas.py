@@ -8,18 +8,25 @@ from mfrec.service.settings import Limits
 
 # an id travels as the model has it: "42" and 42 are different ids
 AnyId = StrictInt | StrictStr
+Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
 class Ask(BaseModel):
-    """What every request with a body may say; `ask_model` adds the bounds."""
+    """What every request with a body may say; `ask_model` adds the bounds of a deployment."""
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: list[AnyId] | None = None
-    history: list[AnyId] | None = None
-    weights: list[float] | None = None
-    k: int = 10
-    exclude_seen: bool = True
+    ids: list[AnyId] | None = Field(default=None, min_length=1, description="Known ids of the query's side")
+    history: list[AnyId] | None = Field(
+        default=None,
+        min_length=1,
+        description="History of somebody the model has never seen: ids of the other side",
+    )
+    weights: list[Weight] | None = Field(default=None, description="One per id of the history, as in the fit")
+    k: int = Field(default=10, ge=1, strict=True, description="How many results")
+    exclude_seen: bool = Field(
+        default=True, strict=True, description="Exclude seen ones: what the query has interacted with"
+    )
     allow: list[AnyId] | None = None
     deny: list[AnyId] | None = None
 
@@ -35,33 +42,12 @@ class Ask(BaseModel):
 
 def ask_model(limits: Limits) -> type[Ask]:
     """Return the body's model with the bounds of a deployment."""
-    listed = Field(default=None, max_length=limits.listed)
-    weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+    bounds = {name: Field(max_length=limits.listed) for name in ("history", "weights", "allow", "deny")}
+    bounds |= {"ids": Field(max_length=limits.ids), "k": Field(le=limits.k)}
     fields: dict[str, Any] = {
-        "ids": (
-            list[AnyId] | None,
-            Field(default=None, min_length=1, max_length=limits.ids, description="Known ids of the query's side"),
-        ),
-        "history": (
-            list[AnyId] | None,
-            Field(
-                default=None,
-                min_length=1,
-                max_length=limits.listed,
-                description="History of somebody the model has never seen: ids of the other side",
-            ),
-        ),
-        "weights": (
-            list[weight] | None,
-            Field(default=None, max_length=limits.listed, description="One per id of the history, as in the fit"),
-        ),
-        "k": (int, Field(default=10, ge=1, le=limits.k, description="How many results", strict=True)),
-        "exclude_seen": (
-            bool,
-            Field(default=True, strict=True, description="Exclude seen ones: what the query has interacted with"),
-        ),
-        "allow": (list[AnyId] | None, listed),
-        "deny": (list[AnyId] | None, listed),
+        name: (Annotated[declared.annotation, declared, bounds[name]], declared.default)
+        for name, declared in Ask.model_fields.items()
+        if name in bounds
     }
     return create_model("Ask", __base__=Ask, **fields)
 

@@ -16,7 +16,6 @@ import uvicorn
 
 from mfrec.errors import ParameterError
 from mfrec.service.app import create
-from mfrec.service.protocol import PatientProtocol
 from mfrec.service.settings import Settings
 from mfrec.service.sources import source_of
 
@@ -83,7 +82,7 @@ def server_config(app: Any, address: Address, *, factory: bool = False) -> uvico
         port=address.port,
         workers=address.workers,
         factory=factory,
-        http=PatientProtocol,
+        http="httptools",
         ws="none",
         lifespan="on",
         log_config=None,

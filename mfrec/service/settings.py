@@ -58,8 +58,6 @@ class Settings:
         Origins of web pages on other hosts that may read answers (CORS); none by default.
     timeout
         Seconds that a request may take, reading its body included.
-    header_timeout
-        Seconds that a connection may take to send a request's headers.
     poll
         Seconds between two looks at whether there is a new version.
     retry
@@ -75,7 +73,6 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     origins: tuple[str, ...] = ()
     timeout: float = 30.0
-    header_timeout: float = 10.0
     poll: float = 1.0
     retry: float = 30.0
     json_log: bool = False
@@ -83,7 +80,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name in ("timeout", "header_timeout", "poll", "retry"):
+        for name in ("timeout", "poll", "retry"):
             if not getattr(self, name) > 0:
                 raise ParameterError(f"{name} must be above 0 seconds, got {getattr(self, name)}")
         for row in fields(self.limits):

@@ -10,7 +10,6 @@ import numpy as np
 
 from mfrec.directions import DIRECTIONS, SIDES, Pair
 from mfrec.errors import ArtifactError
-from mfrec.model import map2d
 from mfrec.model.label_search import LabelSearch
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
@@ -45,16 +44,6 @@ class ServedModel:
         """Texts of both sides, ready to be searched."""
         return Pair.of(lambda side: LabelSearch.of(self.model, side))
 
-    @cached_property
-    def points(self) -> Pair[map2d.Points]:
-        """The map of both sides."""
-        return map2d.coordinates(self.model.factors)
-
-    @cached_property
-    def header(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The header that says which version answered."""
-        return ((b"mfrec-version", self.version.encode("ascii")),)
-
     def warm(self) -> None:
         """Touch everything that a request may need, and see that it answers.
 
@@ -71,7 +60,7 @@ class ServedModel:
                     raise ArtifactError(f"version {self.version} gives no usable answer to {direction.name}")
         for side in SIDES:
             self.search[side].find("a")
-        _ = self.points, self.model.factors.gram
+        _ = self.model.map, self.model.factors.gram
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from mfrec.arrays import Similarity
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
 from mfrec.errors import ArtifactError, BackendError, MfrecError
 from mfrec.index import BACKENDS, Candidates, Index, Indexes, IndexParams, build_indexes
-from mfrec.model import map2d
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
+from mfrec.model.map2d import Points
 from mfrec.model.recommender import Recommender
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
@@ -145,13 +145,12 @@ def _describe(model: Recommender) -> dict[str, Any]:
 
 def _model_arrays(model: Recommender) -> Arrays:
     arrays: Arrays = {}
-    places = map2d.coordinates(model.factors)
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
-        arrays[f"{side}.map"] = places[side]
+        arrays[f"{side}.map"] = model.map[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.adjacency[side].starts
         arrays[f"{side}.links_numbers"] = model.adjacency[side].numbers
@@ -218,7 +217,6 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         Pair(arrays["user.degree"], arrays["item.degree"]),
         Pair(arrays["user.gram"], arrays["item.gram"]),
         # folders from before the map was kept have none
-        Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
     )
     return Recommender(
         factors=factors,
@@ -227,6 +225,7 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         indexes=_indexes(folder, content, factors, arrays, files),
         labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
         info=content["info"],
+        given_map=_places(arrays),
     )
 
 
@@ -294,6 +293,11 @@ def _path_of(file: FileIO) -> Path:
     # where it shares the position of the open file (not on Linux), reading starts at the beginning
     file.seek(0)
     return Path(f"/dev/fd/{file.fileno()}")
+
+
+def _places(arrays: Arrays) -> Pair[Points] | None:
+    # folders from before the map was kept have none
+    return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
 
 
 def _labels(arrays: Arrays) -> StringArray | None:

@@ -62,7 +62,7 @@ def check_values(model: Recommender) -> None:
     for side in SIDES:
         _check_adjacency(model, side)
         _check_ids(model.ids[side])
-        places = model.factors.given_map
+        places = model.given_map
         # NaN is not within, either
         if places is not None and not (np.abs(places[side]) <= 1).all():
             raise ArtifactError(f"{side}.map.npy has places outside of -1 to 1")

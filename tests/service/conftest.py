@@ -96,7 +96,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 Serve = Callable[..., httpx.Client]
 
 # no request is ever too slow, unless a test makes it so
-PATIENT: dict[str, Any] = {"timeout": LIMIT, "header_timeout": LIMIT}
+PATIENT: dict[str, Any] = {"timeout": LIMIT}
 
 
 @contextmanager

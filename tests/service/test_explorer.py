@@ -325,8 +325,24 @@ def test_it_fits_phones_and_desks_in_light_and_dark(
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_the_api_page_lists_every_route(explore: Callable[[str], Page]) -> None:
+def test_the_api_page_lists_every_route(explore: Callable[[str], Page], client: httpx.Client) -> None:
     page = explore("/docs")
-    page.wait(lambda: page.texts("article h3"))
-    assert "GET /v1/user2item/{id}" in page.texts("article h3")
+    page.wait(lambda: page.texts(".opblock"))
+    routes = [(m.upper(), path) for path, ms in client.get("/openapi.json").json()["paths"].items() for m in ms]
+    paths = "return [...document.querySelectorAll('.opblock [data-path]')].map((e) => e.dataset.path)"
+    listed = list(zip(page.texts(".opblock-summary-method"), page.browser.execute_script(paths), strict=True))
+    assert ("GET", "/v1/user2item/{id}") in listed
+    assert sorted(listed) == sorted(routes)
+    page.click(".opblock-summary-control")
+    page.wait(lambda: "An external id" in page.text(".opblock .parameters"))
     assert page.errors() == []
+    elsewhere = "return performance.getEntriesByType('resource').map((e) => e.name)"
+    assert all(name.startswith((page.address, "data:")) for name in page.browser.execute_script(elsewhere))
+
+
+def test_the_api_page_asks_for_the_key(browser: Any, serve: Serve) -> None:
+    browser.execute_script("sessionStorage.clear()")
+    page = Page(browser, serve(api_key="0123456789abcdef"), "/docs")
+    page.wait(lambda: page.find("#key").get_attribute("open"))
+    page.find("#secret").send_keys("0123456789abcdef", Keys.ENTER)
+    page.wait(lambda: page.texts(".opblock"))
