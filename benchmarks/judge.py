@@ -187,7 +187,7 @@ def _no_adjacency(count: int) -> Adjacency:
 
 def _seen(train: mfrec.Interactions, users: Numbers) -> Adjacency:
     rows = train.matrix[users]
-    return Adjacency(rows.indptr.astype(np.int64), rows.indices)
+    return Adjacency.from_csr(rows.indptr, rows.indices)
 
 
 def _blank(train: mfrec.Interactions) -> mfrec.Recommender:

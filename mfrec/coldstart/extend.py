@@ -129,7 +129,7 @@ def _adjacency(adjacency: Pair[Adjacency], side: Side, size: int, place: NDArray
     counts[place] = np.diff(own.starts)
     # ids keep their order, so the numbers within a row stay ascending
     moved = Adjacency(across.starts, place[across.numbers].astype(across.numbers.dtype))
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(counts)])
     return _with(_with(adjacency, side, Adjacency(starts, own.numbers)), other(side), moved)
 
 

@@ -279,7 +279,7 @@ def _figures(
 def _adjacency(matrix: Any) -> Adjacency:
     rows = matrix.tocsr()
     rows.sort_indices()
-    return Adjacency(rows.indptr.astype(np.int64), rows.indices.astype(np.int64))
+    return Adjacency.from_csr(rows.indptr, rows.indices)
 
 
 def _among(scorer: Scorer, items: Numbers) -> Scorer:

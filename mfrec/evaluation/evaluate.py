@@ -133,10 +133,10 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     dict
         ``"ndcg@20"`` and the like for every metric and cut-off; means over users, or over events for hit_rate.
     """
-    by_user = Adjacency(train.matrix.indptr.astype(np.int64), train.matrix.indices)
+    by_user = Adjacency.from_csr(train.matrix.indptr, train.matrix.indices)
     by_item = train.matrix.T.tocsr()
     by_item.sort_indices()
-    adjacency = Pair(by_user, Adjacency(by_item.indptr.astype(np.int64), by_item.indices))
+    adjacency = Pair(by_user, Adjacency.from_csr(by_item.indptr, by_item.indices))
     ks = _cutoffs(k)
     task = TASKS["user2item"](hold(train.ids, adjacency, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)

@@ -21,6 +21,11 @@ class Adjacency:
     starts: NDArray[np.int64]
     numbers: NDArray[np.integer]
 
+    @classmethod
+    def from_csr(cls, indptr: NDArray[np.integer], indices: NDArray[np.integer]) -> "Adjacency":
+        """Take over the arrays of a CSR matrix whose indices are sorted; what the matrix stores does not matter."""
+        return cls(indptr.astype(np.int64, copy=False), indices)
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.starts) - 1

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mfrec.directions import INDEX_KEYS, Pair
 from mfrec.errors import DataError
 from mfrec.index import Indexes, IndexParams, build_indexes
@@ -68,12 +66,14 @@ def build(
     if (len(factors.user), len(factors.item)) != interactions.shape:
         raise DataError(f"{factors!r} does not fit {interactions!r}")
     factors.check_finite()
-    by_item = interactions.matrix.T.tocsr()
+    by_user, by_item = interactions.matrix, interactions.matrix.T.tocsr()
     by_item.sort_indices()
     return Recommender(
         factors=factors,
         ids=interactions.ids,
-        adjacency=Pair(_adjacency(interactions.matrix), _adjacency(by_item)),
+        adjacency=Pair(
+            Adjacency.from_csr(by_user.indptr, by_user.indices), Adjacency.from_csr(by_item.indptr, by_item.indices)
+        ),
         indexes=index(factors, index_params, progress=progress),
         labels=interactions.labels,
         info={"index": asdict(index_params), "libraries": _versions(), **(info or {})},
@@ -91,10 +91,6 @@ def index(factors: Factors, params: IndexParams, *, progress: bool = False) -> I
         tqdm(total=len(INDEX_KEYS), desc="indexes", unit="index", disable=not progress) as bar,
     ):
         return build_indexes(factors, params, lambda: bar.update(1))
-
-
-def _adjacency(matrix: Any) -> Adjacency:
-    return Adjacency(matrix.indptr.astype(np.int64), matrix.indices)
 
 
 def _versions() -> dict[str, str]:

@@ -69,8 +69,8 @@ def _ids(side: mfrec.directions.Side, count: int, text: bool) -> mfrec.IdMap:
 
 
 def _adjacency(seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Adjacency:
-    starts = np.concatenate([[0], np.cumsum(seen.sum(axis=1))]).astype(np.int64)
-    return Adjacency(starts, np.nonzero(seen)[1].astype(np.int32))
+    indptr = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
+    return Adjacency.from_csr(indptr, np.nonzero(seen)[1].astype(np.int32))
 
 
 @pytest.fixture(scope="session")
