@@ -127,7 +127,7 @@ def test_mistakes_are_one_line(home: Path, tmp_path: Path) -> None:
         (("recommend", "models/sample", "user2item", 999999), "999999"),
         (("recommend", "models/sample", "user2item", "x"), "no user has the id or title 'x'"),
         (("recommend", "models/sample", "user2film", 1), "user2film"),
-        (("recommend", "models/sample", "user2item", 1, "-k", 0), "k must be an integer above 0"),
+        (("recommend", "models/sample", "user2item", 1, "-k", 0), "k must be an integer of at least 1"),
         (("recommend", "models/nothing", "user2item", 1), "no such model folder"),
         (("recommend", tmp_path, "user2item", 1), "is not a model folder of mfrec"),
         (("verify", "plays.csv"), "is a file, not a model folder"),

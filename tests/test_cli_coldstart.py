@@ -199,7 +199,7 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*evaluate, *TRACKS, *GENRE], "--items is for --cold item"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--split", "last"], "--split has no meaning with --cold"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--through-index"], "--through-index has no meaning with"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer above 0, got 0"),
+        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer of at least 1, got 0"),
         (
             [*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"],
             "fraction must be above 0 and below 1, got 1.0",

@@ -194,9 +194,9 @@ def test_ids_that_the_model_does_not_know_are_passed_over_in_lists(model: Recomm
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True, np.nan])
 @each_direction
 def test_k_must_be_an_integer_above_zero(model: Recommender, row: Direction, k: Any) -> None:
-    with pytest.raises(ParameterError, match="k must be an integer above 0, got"):
+    with pytest.raises(ParameterError, match="k must be an integer of at least 1, got"):
         model.recommend(row.name, [model.ids[row.query].id(0)], k)
-    with pytest.raises(ParameterError, match="k must be an integer above 0, got"):
+    with pytest.raises(ParameterError, match="k must be an integer of at least 1, got"):
         model.recommend_vectors(row.name, model.factors[row.query][:1], k)
 
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from mfrec.data.interactions import Interactions
 from mfrec.directions import Pair
-from mfrec.errors import ParameterError
+from mfrec.errors import ParameterError, check_integer
 from mfrec.model.ids import IdMap
 from mfrec.model.string_array import StringArray
 
@@ -87,8 +87,7 @@ def sample(
 
 def _check(n_users: int, n_items: int, n_interactions: int, n_genres: int) -> None:
     for name, value in (("n_users", n_users), ("n_items", n_items), ("n_genres", n_genres)):
-        if value < 1:
-            raise ParameterError(f"{name} must be above 0, got {value}")
+        check_integer(name, value, 1)
     if n_genres > n_items:
         raise ParameterError(f"{n_genres} genres for {n_items} items: n_genres must be at most n_items")
     least, most = n_users + n_items, n_users * n_items // 4

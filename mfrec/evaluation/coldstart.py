@@ -14,10 +14,9 @@ from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import ContentModel, learn, weights_of
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Pair, Side
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.evaluate import above_zero
-from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoff
+from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoffs
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.splits import generator
 from mfrec.model.adjacency import Adjacency
@@ -188,17 +187,14 @@ def evaluate_cold(
     ParameterError
         For an unknown side, or a fraction, a k, a seed or a number of queries out of range.
     """
-    ks = tuple(sorted({cutoff(each) for each in (k if isinstance(k, Iterable) else (k,))}))
+    ks = cutoffs(k)
     if side not in SIDES:
         raise ParameterError(f"side must be user or item, got {side!r}")
-    if not 0 < fraction < 1:
-        raise ParameterError(f"fraction must be above 0 and below 1, got {fraction!r}")
-    if not ks:
-        raise ParameterError("name at least one cut-off k")
-    most = above_zero("max_queries", max_queries)
+    check_fraction("fraction", fraction)
+    check_integer("max_queries", max_queries, 1)
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
-    trial = _hold_out(interactions, side, fraction, params, most, progress, seed)
+    trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
     warm = trial.train.degree[side] > 0
     counts = trial.train.degree[side][warm]
     content = learn(trial.factors[side][warm], side, rows[warm], counts, catalogue)

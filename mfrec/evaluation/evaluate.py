@@ -8,12 +8,11 @@ import numpy as np
 from mfrec.arrays import Numbers, Scores
 from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair, find_direction
-from mfrec.errors import DataError, ParameterError, UnmeasurableError
+from mfrec.errors import DataError, ParameterError, UnmeasurableError, check_integer
 from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
-from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoff
+from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import PROTOCOLS, Lister, Outcome, Scorer, Task, by_lists, by_scores
 from mfrec.evaluation.report import Report, Row
-from mfrec.evaluation.splits import generator
 from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, Held, hold
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
@@ -96,10 +95,14 @@ def evaluate(
         out, with a note.
     """
     names = [find_direction(d).name for d in _listed(directions)]
-    plan = Plan(_cutoffs(k), _known_protocols(protocols), above_zero("neighbours", neighbours), seed)
-    most = above_zero("max_queries", max_queries)
-    generator(seed)
-    held = hold(model.ids, model.adjacency, test, train, warm=warm, max_queries=most, seed=seed)
+    plan = Plan(
+        cutoffs(k),
+        _known_protocols(protocols),
+        check_integer("neighbours", neighbours, 1),
+        check_integer("seed", seed, 0),
+    )
+    most = check_integer("max_queries", max_queries, 1)
+    held = hold(model.ids, model.adjacency, test, train, warm=warm, max_queries=max_queries, seed=seed)
     tasks, notes = _tasks(names, held)
     rows = []
     for each, task in tasks.items():
@@ -137,7 +140,7 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     by_item = train.matrix.T.tocsr()
     by_item.sort_indices()
     adjacency = Pair(by_user, Adjacency.from_csr(by_item.indptr, by_item.indices))
-    ks = _cutoffs(k)
+    ks = cutoffs(k)
     task = TASKS["user2item"](hold(train.ids, adjacency, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
@@ -234,17 +237,3 @@ def _known_protocols(protocols: Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise ParameterError(f"name at least one protocol: {', '.join(PROTOCOLS)}")
     return tuple(names)
-
-
-def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
-    given = list(k) if isinstance(k, Iterable) else [k]
-    if not given:
-        raise ParameterError("name at least one cut-off k")
-    return tuple(sorted({cutoff(each) for each in given}))
-
-
-def above_zero(name: str, value: int) -> int:
-    """Return a checked number."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ParameterError(f"{name} must be an integer above 0, got {value!r}")
-    return int(value)

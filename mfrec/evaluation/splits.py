@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.read_split import Split, read_split, say, without_training
 
 __all__ = ["Split", "k_fold_split", "leave_last_n_split", "random_split", "read_split", "time_split"]
@@ -52,7 +52,7 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     DataError
         When a part would be empty.
     """
-    _check_fraction(test_fraction)
+    check_fraction("test_fraction", test_fraction)
     held_out = np.zeros(len(interactions), bool)
     order = generator(seed).permutation(len(interactions))
     held_out[order[: round(len(interactions) * test_fraction)]] = True
@@ -83,8 +83,7 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     DataError
         When a part would be empty.
     """
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
-        raise ParameterError(f"folds must be an integer of at least 2, got {folds!r}")
+    check_integer("folds", folds, 2)
     order = generator(seed).permutation(len(interactions))
     borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
     for start, end in pairwise(borders):
@@ -116,8 +115,7 @@ def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42
     DataError
         Without times, or when a part would be empty.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ParameterError(f"n must be an integer above 0, got {n!r}")
+    check_integer("n", n, 1)
     times = _times(interactions)
     users, degree = interactions.users, interactions.degree.user
     chance = generator(seed).permutation(len(interactions))
@@ -163,8 +161,7 @@ def time_split(
     times = _times(interactions)
     if cut is not None:
         return _parts(interactions, times >= _seconds(cut), f"cut={cut}")
-    share = 0.2 if test_fraction is None else test_fraction
-    _check_fraction(share)
+    share = check_fraction("test_fraction", 0.2 if test_fraction is None else test_fraction)
     return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}")
 
 
@@ -189,14 +186,7 @@ def _parts(
 
 def generator(seed: int) -> np.random.Generator:
     """Return a generator; ParameterError for what is no seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed must be an integer of at least 0, got {seed!r}")
-    return np.random.default_rng(seed)
-
-
-def _check_fraction(fraction: float) -> None:
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float | np.number) or not 0 < fraction < 1:
-        raise ParameterError(f"test_fraction must be above 0 and below 1, got {fraction!r}")
+    return np.random.default_rng(check_integer("seed", seed, 0))
 
 
 def _times(interactions: Interactions) -> NDArray[np.int64]:

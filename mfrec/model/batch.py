@@ -13,9 +13,10 @@ import numpy as np
 
 from mfrec.arrays import ROUNDING, Candidates, Matrix, Numbers, Scores, lengths
 from mfrec.directions import Direction, find_direction
+from mfrec.errors import check_integer
 from mfrec.index.base import exact_search
 from mfrec.model.rankings import Rankings
-from mfrec.model.recommender import Recommender, check_k
+from mfrec.model.recommender import Recommender
 
 if TYPE_CHECKING:
     pass
@@ -48,7 +49,7 @@ def recommend_all(
         Show a progress bar on stderr, or in the notebook.
     """
     direction = find_direction(name)
-    check_k(k)
+    check_integer("k", k, 1)
     job = _Job.of(model, direction, k, exclude_seen)
     count, rows = len(job.queries), len(job.buffer)
     for first in _bar(range(0, count, rows), progress):

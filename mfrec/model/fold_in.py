@@ -87,10 +87,10 @@ def solve(factors: Factors, side: Side, rows: Values, found: Values, right: Valu
     system += (rows.T * (found - 1.0)) @ rows
     system[np.diag_indices_from(system)] += factors.weighting.regularization
     try:
-        return np.linalg.solve(system, right)
+        return np.asarray(np.linalg.solve(system, right), np.float64)
     except np.linalg.LinAlgError:
         # without regularization the system can be singular; the shortest solution is the natural one
-        return np.linalg.lstsq(system, right, rcond=None)[0]
+        return np.asarray(np.linalg.lstsq(system, right, rcond=None)[0], np.float64)
 
 
 def confidence(

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
+from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
-from mfrec.evaluation.metrics import RANK_METRICS, cutoff
+from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import Parts, k_fold_split
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, fit_als
@@ -130,9 +130,10 @@ def tune(
         When the log is damaged or of another search, or there is nothing to learn from.
     """
     metric, k = _parsed(metric)
-    seed = int(seed)
-    if not minutes > 0 or (trials is not None and trials < 1):
-        raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
+    seed = check_integer("seed", seed, 0)
+    check_number("minutes", minutes, 0, low_open=True)
+    if trials is not None:
+        check_integer("trials", trials, 1)
     folds = folds_of(interactions, validation, parts, seed)
     search = _Search(folds, metric, k, base or ALSParams(), plain, seed)
     trial_log = TrialLog(resume, search.described())
@@ -159,9 +160,7 @@ def folds_of(
     if parts is None:
         enough = round(ENOUGH_HELD_OUT * MOST_PARTS / max(1, len(interactions)))
         parts = min(max(enough, 1), MOST_PARTS)
-    if isinstance(parts, bool) or not isinstance(parts, int | np.integer) or not 1 <= parts <= MOST_PARTS:
-        raise ParameterError(f"parts must be an integer from 1 to {MOST_PARTS}, got {parts!r}")
-    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), int(parts)))
+    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), check_integer("parts", parts, 1, MOST_PARTS)))
 
 
 class _TooLongError(Exception):
@@ -338,7 +337,7 @@ def _parsed(metric: str) -> tuple[str, int]:
         raise ParameterError(
             f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K a number"
         )
-    return f"{name}@{cutoff(k)}", k
+    return f"{name}@{check_integer('k', k, 1)}", k
 
 
 def _optuna() -> Any:
