@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.arrays import Numbers
+from mfrec.arrays import Numbers, Values
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import ContentModel, learn, weights_of
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoffs
+from mfrec.evaluation.metrics import RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.splits import generator
 from mfrec.model.adjacency import Adjacency
@@ -29,6 +29,9 @@ METRICS = ("recall", "query_hit_rate", "ndcg")
 SHOWN = {"recall": "recall", "query_hit_rate": "hit rate"}
 EVERYTHING = "all items"
 HELD_OUT = "held-out items"
+
+# (what is ranked, contender, metric, k) -> one value per user
+Figures = dict[tuple[str, str, str, int], Values]
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class ColdReport:
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
+class _ColdSplit:
     """A fit that knows nothing of what is held out, and what the users asked took of it."""
 
     side: Side
@@ -194,14 +197,14 @@ def evaluate_cold(
     check_integer("max_queries", max_queries, 1)
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
-    trial = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
-    warm = trial.train.degree[side] > 0
-    counts = trial.train.degree[side][warm]
-    content = learn(trial.factors[side][warm], side, rows[warm], counts, catalogue)
-    mean = np.average(trial.factors[side][warm], axis=0, weights=weights_of(side, counts))
-    contenders = _contenders(trial, content.vectors(rows[trial.cold]), mean)
-    figures = _figures(trial, contenders, ks)
-    return _report(trial, content, figures)
+    split = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
+    warm = split.train.degree[side] > 0
+    counts = split.train.degree[side][warm]
+    content = learn(split.factors[side][warm], side, rows[warm], counts, catalogue)
+    mean = np.average(split.factors[side][warm], axis=0, weights=weights_of(side, counts))
+    contenders = _contenders(split, content.vectors(rows[split.cold]), mean)
+    figures = _figures(split, contenders, ks)
+    return _report(split, content, figures)
 
 
 def _hold_out(
@@ -212,7 +215,7 @@ def _hold_out(
     max_queries: int,
     progress: bool,
     seed: int,
-) -> _Trial:
+) -> _ColdSplit:
     rng = generator(seed)
     cold = np.zeros(len(interactions.ids[side]), bool)
     cold[rng.permutation(len(cold))[: max(1, round(fraction * len(cold)))]] = True
@@ -224,18 +227,18 @@ def _hold_out(
         raise DataError("nobody can be asked: no user of a held-out item has interacted with anything else")
     if len(asked) > max_queries:
         asked = np.sort(rng.choice(asked, max_queries, replace=False))
-    return _Trial(side, cold, train, test, fit_als(train, params, progress=progress), asked)
+    return _ColdSplit(side, cold, train, test, fit_als(train, params, progress=progress), asked)
 
 
-def _contenders(trial: _Trial, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
-    train = trial.train
+def _contenders(split: _ColdSplit, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
+    train = split.train
     contenders = {
-        "content": _with_rows(trial, vectors),
-        "mean vector": _with_rows(trial, mean),
+        "content": _with_rows(split, vectors),
+        "mean vector": _with_rows(split, mean),
         "popularity": constant(train.degree.item.astype(np.float32)),
         "random": constant(np.zeros(len(train.ids.item), np.float32)),
     }
-    if trial.side == "item":
+    if split.side == "item":
         return contenders
     share = 1 / np.maximum(train.degree.user, 1)
     votes = np.bincount(train.items, share[train.users], minlength=train.shape[1])
@@ -243,27 +246,25 @@ def _contenders(trial: _Trial, vectors: NDArray[Any], mean: NDArray[Any]) -> dic
     return {**contenders, "popularity, one vote each": constant(votes.astype(np.float32)), "random": random}
 
 
-def _with_rows(trial: _Trial, vectors: NDArray[Any]) -> Scorer:
+def _with_rows(split: _ColdSplit, vectors: NDArray[Any]) -> Scorer:
     """Score by the inner product, with vectors for what is held out."""
-    matrix = trial.factors[trial.side].copy()
-    matrix[trial.cold] = vectors
-    both = Pair.of(lambda side: matrix if side == trial.side else trial.factors[side])
+    matrix = split.factors[split.side].copy()
+    matrix[split.cold] = vectors
+    both = Pair.of(lambda side: matrix if side == split.side else split.factors[side])
     return dot(Factors(both.user, both.item), "user", "item")
 
 
-def _figures(
-    trial: _Trial, contenders: Mapping[str, Scorer], ks: tuple[int, ...]
-) -> dict[tuple[str, str, str, int], Values]:
+def _figures(split: _ColdSplit, contenders: Mapping[str, Scorer], ks: tuple[int, ...]) -> Figures:
     """Return one value per user asked for every figure."""
-    groups = {EVERYTHING: np.arange(trial.train.shape[1])}
-    if trial.side == "item":
-        groups = {HELD_OUT: np.flatnonzero(trial.cold), **groups}
-    found = {}
+    groups = {EVERYTHING: np.arange(split.train.shape[1])}
+    if split.side == "item":
+        groups = {HELD_OUT: np.flatnonzero(split.cold), **groups}
+    found: Figures = {}
     for ranked, items in groups.items():
-        seen, taken = (_adjacency(part.matrix[trial.asked][:, items]) for part in (trial.train, trial.test))
-        nothing = Adjacency(np.zeros(len(trial.asked) + 1, np.int64), np.zeros(0, np.int64))
+        seen, taken = (_adjacency(part.matrix[split.asked][:, items]) for part in (split.train, split.test))
+        nothing = Adjacency(np.zeros(len(split.asked) + 1, np.int64), np.zeros(0, np.int64))
         masks = {"plain": nothing, "unseen": seen}
-        task = Task(trial.asked, taken, masks, len(items), width=trial.train.shape[1])
+        task = Task(split.asked, taken, masks, len(items), width=split.train.shape[1])
         for name, scorer in contenders.items():
             ranks = by_scores(task, _among(scorer, items), ("unseen",), ks)["unseen"].ranks
             for metric in METRICS:
@@ -282,16 +283,18 @@ def _among(scorer: Scorer, items: Numbers) -> Scorer:
     return lambda numbers: np.ascontiguousarray(scorer(numbers)[:, items])
 
 
-def _report(trial: _Trial, content: ContentModel, figures: Mapping[tuple[str, str, str, int], Values]) -> ColdReport:
+def _report(
+    split: _ColdSplit, content: ContentModel, figures: Mapping[tuple[str, str, str, int], Values]
+) -> ColdReport:
     rows = []
     for (ranked, name, metric, k), values in figures.items():
         ahead = figures[ranked, "content", metric, k] - values
         error = float(ahead.std(ddof=1) / np.sqrt(len(ahead))) if len(ahead) > 1 else 0.0
         rows.append(ColdRow(ranked, name, metric, k, float(values.mean()), float(ahead.mean()), error))
     return ColdReport(
-        trial.side,
-        int(trial.cold.sum()),
-        len(trial.asked),
+        split.side,
+        int(split.cold.sum()),
+        len(split.asked),
         tuple(rows),
         content.columns,
         content.alpha,

@@ -95,13 +95,9 @@ def evaluate(
         out, with a note.
     """
     names = [find_direction(d).name for d in _listed(directions)]
-    plan = Plan(
-        cutoffs(k),
-        _known_protocols(protocols),
-        check_integer("neighbours", neighbours, 1),
-        check_integer("seed", seed, 0),
-    )
-    most = check_integer("max_queries", max_queries, 1)
+    for parameter, value, low in (("neighbours", neighbours, 1), ("max_queries", max_queries, 1), ("seed", seed, 0)):
+        check_integer(parameter, value, low)
+    plan = Plan(cutoffs(k), _known_protocols(protocols), neighbours, seed)
     held = hold(model.ids, model.adjacency, test, train, warm=warm, max_queries=max_queries, seed=seed)
     tasks, notes = _tasks(names, held)
     rows = []

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
+from mfrec.arrays import Values
 from mfrec.errors import DataError, ParameterError, check_integer
 
 Counts = NDArray[np.int64]
-Values = NDArray[np.float64]
 
 # rank of an event whose target is not in the list at all; beyond every cut-off
 MISSED = 2**31

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Numbers, Scores
 from mfrec.evaluation.metrics import MISSED, Counts, Ranks
 from mfrec.model.adjacency import Adjacency
-
-Numbers = NDArray[np.int64]
-Scores = NDArray[np.float32]
 
 # scores every target for some queries: query numbers -> a fresh float32 array of shape (queries, targets), which
 # the caller may overwrite; higher is better
