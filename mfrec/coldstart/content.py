@@ -39,7 +39,7 @@ FOLDS = 5
 
 # The vectors of items with few users are noise, so an item counts by its users. Of users, what the many with a short
 # history take has to be on a list, and popularity by interactions is that of the few with a long one. How much so was
-# cross-validated on training users of ml-100k: `python -m benchmarks.cold_weights`.
+# cross-validated on training users of ml-100k: see the README of `mfrec.evaluation`.
 EXPONENTS = Pair(user=-0.75, item=1.0)
 
 
