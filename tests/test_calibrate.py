@@ -296,6 +296,7 @@ def test_auto_takes_what_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None
         assert {index.backend for index in model.indexes.values()} == {fast}
 
 
+@cache
 def wide_model(index: str) -> Recommender:
     n = 4_400
     interactions = mfrec.sample(n, n, 40_000, n_genres=10, seed=3).interactions
