@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import Interactions, say
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
-from mfrec.evaluation.read_split import Split, read_split, say, without_training
+from mfrec.evaluation.read_split import Split, read_split, without_training
 
 __all__ = ["Split", "k_fold_split", "leave_last_n_split", "random_split", "read_split", "time_split"]
 

@@ -117,20 +117,24 @@ def _is_cold(adjacency: Pair[Adjacency], numbers: Pair[Numbers]) -> NDArray[np.b
 def _notes(
     trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers], adjacency: Pair[Adjacency]
 ) -> tuple[str, ...]:
-    notes = [
-        f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out",
-        f"{int(cold.sum())} of {len(cold)} test events are of users or items without training data and were left out",
+    counted = [
+        (trained, "are in the training data and were left out"),
+        (cold, "are of users or items without training data and were left out"),
     ]
     for side in SIDES:
         empty = np.append(np.diff(adjacency[side].starts) == 0, False)  # number -1 takes the last
-        unknown, without = int((kept[side] < 0).sum()), int(empty[kept[side]].sum())
-        notes += [
-            f"{unknown} of {len(kept[side])} test events are of {side}s the model has never seen: missed where "
-            f"they are ranked, left out where they are asked for",
-            f"{without} of {len(kept[side])} test events are of {side}s without training data: asked and ranked like "
-            f"the rest; warm leaves them out",
+        counted += [
+            (
+                kept[side] < 0,
+                f"are of {side}s the model has never seen: missed where they are ranked, left out where they are "
+                f"asked for",
+            ),
+            (
+                empty[kept[side]],
+                f"are of {side}s without training data: asked and ranked like the rest; warm leaves them out",
+            ),
         ]
-    return tuple(note for note in notes if not note.startswith("0 "))
+    return tuple(f"{int(mask.sum())} of {len(mask)} test events {what}" for mask, what in counted if mask.any())
 
 
 def _any_item(by_user: Adjacency, users: Numbers, rng: np.random.Generator) -> Numbers:

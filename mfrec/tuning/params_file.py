@@ -44,11 +44,15 @@ class HeldOut:
         return f"split {self.split}, test fraction {self.test_fraction:g}, seed {self.seed}"
 
 
-def interactions_hash(interactions: Interactions) -> str:
-    """Return a hash of the user-item pairs, by number, whatever the weights."""
+def interactions_hash(interactions: Interactions, *, pairs_only: bool = True) -> str:
+    """Return a hash of the user-item pairs, by number, or of their weights and times, too."""
     digest = hashlib.sha256(repr(interactions.shape).encode())
     for array in (interactions.matrix.indptr, interactions.matrix.indices):
         digest.update(array.astype("<i8").tobytes())
+    if not pairs_only:
+        digest.update(interactions.weights.astype("<f4").tobytes())
+        if interactions.times is not None:
+            digest.update(interactions.times.astype("<i8").tobytes())
     return digest.hexdigest()[:16]
 
 
