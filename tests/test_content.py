@@ -11,7 +11,8 @@ import pytest
 
 import mfrec
 from benchmarks.every_answer import check
-from mfrec.coldstart.content import fit_content, with_cold, with_cold_items
+from mfrec.coldstart.content import fit_content
+from mfrec.coldstart.extend import with_cold
 from mfrec.data.movielens import load_items, load_users, tells_users
 from mfrec.data.synthetic import GENRES, Sample, sample
 from mfrec.directions import SIDES, Side, other
@@ -46,7 +47,7 @@ def test_a_new_item_goes_to_those_who_like_its_genre(known: Sample, columns: dic
     assert content.error < 0.8
     new = pd.DataFrame({"genre": GENRES[:4], "title": [f"{g} returns" for g in GENRES[:4]]})
     ids = [10_001, 10_002, 10_003, 10_004]
-    wide = with_cold_items(model, ids, content.vectors(new), dict(zip(ids, new["title"], strict=True)))
+    wide = with_cold(model, "item", ids, content.vectors(new), dict(zip(ids, new["title"], strict=True)))
     for genre, ranking in enumerate(wide.recommend("item2user", ids, 20)):
         tastes = known.genre.user[wide.ids.user.numbers(ranking.ids)]
         assert (tastes == genre).mean() > 0.9
@@ -77,7 +78,7 @@ def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
 
 
 def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender, tmp_path: Path) -> None:
-    wide = with_cold_items(model, [100_000], model.factors.item[:1] * 2, {100_000: "brand new"})
+    wide = with_cold(model, "item", [100_000], model.factors.item[:1] * 2, {100_000: "brand new"})
     wide.save(tmp_path / "wide")
     mfrec.verify(tmp_path / "wide")
     code = (
@@ -92,7 +93,7 @@ def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender
 
 def test_a_loaded_model_takes_more_and_keeps_its_index_parameters(model: Recommender, tmp_path: Path) -> None:
     """The parameters come back from JSON, where tuples are lists."""
-    with_cold_items(model, [-1], model.factors.item[:1]).save(tmp_path / "one")
+    with_cold(model, "item", [-1], model.factors.item[:1]).save(tmp_path / "one")
     loaded = mfrec.load(tmp_path / "one")
     wide = with_cold(loaded, "item", [-2, -1], model.factors.item[1:3])
     assert wide.info["cold"] == {"item": 2}
@@ -106,11 +107,11 @@ def test_a_loaded_model_takes_more_and_keeps_its_index_parameters(model: Recomme
 
 def test_labels_of_the_new_and_of_the_old(model: Recommender, text_model: Recommender) -> None:
     first = model.ids.item.id(0)
-    wide = with_cold_items(model, [-1], model.factors.item[:1], {-1: "new", first: "old", 10**9: "nobody"})
+    wide = with_cold(model, "item", [-1], model.factors.item[:1], {-1: "new", first: "old", 10**9: "nobody"})
     assert wide.labels.item is not None
     assert list(wide.labels.item) == ["new", "old", *[""] * (len(model.ids.item) - 1)]
     assert text_model.labels.item is not None
-    wide = with_cold_items(text_model, ["zz"], text_model.factors.item[:1])
+    wide = with_cold(text_model, "item", ["zz"], text_model.factors.item[:1])
     assert wide.labels.item is not None
     assert list(wide.labels.item) == ["", *text_model.labels.item]
 
@@ -160,7 +161,7 @@ def test_an_item_known_without_interactions_gets_its_vector() -> None:
     train = likes.take(likes.items != 7)
     model = small_model(train, index="exact")
     assert not model.factors.item[7].any()
-    wide = with_cold_items(model, [train.ids.item.id(7)], np.ones((1, 8), np.float32))
+    wide = with_cold(model, "item", [train.ids.item.id(7)], np.ones((1, 8), np.float32))
     assert (wide.factors.item[7] == 1).all()
     assert len(wide.ids.item) == 50
 
@@ -168,15 +169,15 @@ def test_an_item_known_without_interactions_gets_its_vector() -> None:
 def test_cold_items_that_do_not_fit(model: Recommender) -> None:
     one = np.ones((1, 8), np.float32)
     with pytest.raises(DataError, match="has interactions: its own vector is better"):
-        with_cold_items(model, [model.ids.item.id(0)], one)
+        with_cold(model, "item", [model.ids.item.id(0)], one)
     with pytest.raises(DataError, match=r"vectors of shape \(1, 8\) for 2 ids"):
-        with_cold_items(model, [-1, -2], one)
+        with_cold(model, "item", [-1, -2], one)
     with pytest.raises(DataError, match="vectors of shape"):
-        with_cold_items(model, [-1], one * np.nan)
+        with_cold(model, "item", [-1], one * np.nan)
     with pytest.raises(DataError, match="1 of 2 item ids are repeated"):
-        with_cold_items(model, [-1, -1], np.ones((2, 8), np.float32))
+        with_cold(model, "item", [-1, -1], np.ones((2, 8), np.float32))
     with pytest.raises(DataError, match="all integers or all strings"):
-        with_cold_items(model, ["new"], one)
+        with_cold(model, "item", ["new"], one)
 
 
 def test_tables_that_do_not_fit() -> None:

@@ -102,8 +102,8 @@ class Catalogue:
         """
         if side == "user":
             users = load_users(source)
-            told = ("gender", "occupation", "region")
-            return cls(users, "user_id", categories=told, numbers=("age",), name=f"{source}'s table of users")
+            categories = ("gender", "occupation", "region")
+            return cls(users, "user_id", categories=categories, numbers=("age",), name=f"{source}'s table of users")
         movies = load_items(source)
         dated = movies.assign(year=movies["title"].str.extract(_YEAR, expand=False).astype("float64"))
         name = f"{source}'s table of movies"

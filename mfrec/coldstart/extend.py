@@ -58,13 +58,6 @@ def with_cold(
     return indexed(widened(model, side, ids, vectors, labels), index_params)
 
 
-def with_cold_items(
-    model: Recommender, ids: Iterable[Id], vectors: Matrix, labels: Mapping[Any, str] | None = None
-) -> Recommender:
-    """Return a model that also knows these items; see `with_cold`."""
-    return with_cold(model, "item", ids, vectors, labels)
-
-
 def widened(
     model: Recommender, side: Side, ids: Iterable[Id], vectors: Matrix, labels: Mapping[Any, str] | None = None
 ) -> Recommender:

@@ -96,8 +96,8 @@ def weight_column(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] 
         return None
     values = _numeric(frame[name], f"weight column {name!r}")
     with np.errstate(over="ignore"):
-        held = values.astype(np.float32)
-    bad = np.flatnonzero(~(held > 0) | ~np.isfinite(held))
+        stored = values.astype(np.float32)
+    bad = np.flatnonzero(~(stored > 0) | ~np.isfinite(stored))
     if len(bad):
         raise DataError(
             f"weight column {name!r} has {len(bad)} values that are not finite numbers above 0 "

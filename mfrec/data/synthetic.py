@@ -18,7 +18,7 @@ from mfrec.model.string_array import StringArray
 
 GENRES = ("Action", "Comedy", "Crime", "Drama", "Fantasy", "Horror", "Musical", "Romance", "Thriller", "Western")
 
-# how much of what a user touches is of the user's own taste
+# the share of a user's interactions that are of the user's own taste
 LOYALTY = 0.85
 START = 1_500_000_000
 YEAR = 365 * 24 * 3600

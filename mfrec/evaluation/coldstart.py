@@ -126,7 +126,7 @@ class ColdReport:
 
 @dataclass(frozen=True, eq=False)
 class _ColdSplit:
-    """A fit that knows nothing of what is held out, and what the users asked took of it."""
+    """A fit that knows nothing of what is held out, and the users whose lists are judged."""
 
     side: Side
     cold: NDArray[np.bool_]
@@ -154,8 +154,9 @@ def evaluate_cold(
 ) -> ColdReport:
     """Hold items (or users) out entirely, give them vectors from their content, and look at users' lists.
 
-    Of items, the users who took a held-out one and also something else are asked, and their lists should hold the
-    held-out items they took. Of users, the held-out ones are asked, and their lists should hold what they took.
+    With items held out, the queries are the users who interacted with a held-out item and with something else; their
+    lists should hold those held-out items. With users held out, the queries are these users, and their lists should
+    hold the items they interacted with.
     The baselines: the mean vector, which is the fit without content; popularity, the number of users of an item,
     and for users also popularity where each training user has one vote, shared among the user's items; and random,
     by expectation over all orders, like every tie.
@@ -262,7 +263,7 @@ def _figures(split: _ColdSplit, contenders: Mapping[str, Scorer], ks: tuple[int,
     found: Figures = {}
     for ranked, items in groups.items():
         seen, taken = (_adjacency(part.matrix[split.asked][:, items]) for part in (split.train, split.test))
-        nothing = Adjacency(np.zeros(len(split.asked) + 1, np.int64), np.zeros(0, np.int64))
+        nothing = Adjacency.empty(len(split.asked))
         masks = {"plain": nothing, "unseen": seen}
         task = Task(split.asked, taken, masks, len(items), width=split.train.shape[1])
         for name, scorer in contenders.items():

@@ -81,14 +81,14 @@ def read_split(
 
 def without_training(train: Interactions, test: Interactions) -> tuple[str, ...]:
     """Say how many users and items of the test part the training part knows nothing of."""
-    known, asked = train.degree, test.degree
+    trained, tested = train.degree, test.degree
     notes = []
     for side in SIDES:
-        cold = (known[side] == 0) & (asked[side] > 0)
+        cold = (trained[side] == 0) & (tested[side] > 0)
         if cold.any():
             notes.append(
-                f"{int(cold.sum())} of {int((asked[side] > 0).sum())} {side}s of the test part have no training "
-                f"data ({int(asked[side][cold].sum())} of {len(test)} test interactions)"
+                f"{int(cold.sum())} of {int((tested[side] > 0).sum())} {side}s of the test part have no training "
+                f"data ({int(tested[side][cold].sum())} of {len(test)} test interactions)"
             )
     return tuple(notes)
 
@@ -116,8 +116,7 @@ def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame
 def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFrame:
     """Read lines of a user number and its item numbers, whatever the file is called.
 
-    A line with the user alone adds nothing, and neither does an item that its user has already: lists say who touched
-    what, and not how often.
+    A line with the user alone adds nothing, and neither does an item that its user has already: lists have no weights.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Splits of interactions into a part to learn from and a part to be judged by.
 
-Every part is over the same ids and numbers, so a model of the training part can be held against the test part
+Every part is over the same ids and numbers, so a model of the training part can be compared with the test part
 as it is. No (user, item) pair is in two parts. Users and items that are left without training data stay in the
 test part, where no model can do better than chance for them; how many they are is written to the log and to the
 ``notes`` of both parts.
@@ -90,7 +90,7 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
         held_out = np.zeros(len(interactions), bool)
         held_out[order[start:end]] = True
         # what is left without training data differs little from fold to fold: it is noted, and said once
-        yield _parts(interactions, held_out, f"folds={folds}", told=start == 0)
+        yield _parts(interactions, held_out, f"folds={folds}", log=start == 0)
 
 
 def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42) -> Parts:
@@ -171,7 +171,7 @@ def _parts(
     what: str,
     notes: tuple[str, ...] = (),
     *,
-    told: bool = True,
+    log: bool = True,
 ) -> Parts:
     count = int(held_out.sum())
     for part, size in (("training", len(held_out) - count), ("test", count)):
@@ -179,7 +179,7 @@ def _parts(
             raise DataError(f"{what} leaves nothing of {interactions!r} in the {part} part")
     train, test = interactions.take(~held_out), interactions.take(held_out)
     found = notes + without_training(train, test)
-    if told:
+    if log:
         say(found)
     return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
 

@@ -78,13 +78,13 @@ def read_params(path: Path) -> dict[str, Any]:
 
 def read_held_out(path: Path) -> HeldOut | None:
     """Return what was held out of the search that wrote a file, None where it does not say."""
-    told = _read(path).get(HELD_OUT)
-    if told is None:
+    values = _read(path).get(HELD_OUT)
+    if values is None:
         return None
     kinds = {"split": str, "test_fraction": float, "seed": int, "events": int, "links": str}
-    if not isinstance(told, dict) or {name: type(value) for name, value in told.items()} != kinds:
+    if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != kinds:
         raise DataError(f"{path} is not a parameter file: {HELD_OUT} must hold {', '.join(kinds)}")
-    return HeldOut(**told)
+    return HeldOut(**values)
 
 
 def leak(path: Path, test: HeldOut) -> str | None:

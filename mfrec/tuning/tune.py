@@ -34,7 +34,6 @@ WARM_UP = 10
 ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
 # the share of the time that one trial may take, after the first
 LONGEST = 0.2
-NEAR = True
 
 
 @dataclass(frozen=True)
@@ -248,19 +247,22 @@ class _Search:
         return self.space.params(self.base, values)
 
     def _try(self, params: ALSParams, count: int, end: float, limit: float) -> Trial:
-        started, laps = time.perf_counter(), _Laps()
+        began = started = time.perf_counter()
         early: float | None = None
+        # of one iteration; anything else may happen on a machine, so the shortest counts
+        least = np.inf
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
-            nonlocal early
-            laps.end(iteration)
-            if laps.least * params.iterations * len(self.folds) > limit or time.monotonic() > end:
+            nonlocal began, early, least
+            # the first iteration of a fit includes what comes before it
+            least = min(least, time.perf_counter() - began) if iteration else least
+            if (iteration and least * params.iterations * len(self.folds) > limit) or time.monotonic() > end:
                 raise _TooLongError
             if early is None and iteration + 1 == RUNG < params.iterations:
                 early = self._early(factors())
                 if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
                     raise StopFit
-            laps.start()
+            began = time.perf_counter()
 
         try:
             scores = [self._score(fit_als(fold[0], params, callback=look), fold) for fold in self.folds]
@@ -286,26 +288,6 @@ class _Search:
         values = self.space.nearest(trial.params)
         made = self.optuna.trial.create_trial(params=values, distributions=self.shapes, value=trial.score)
         self.study.add_trial(made)
-
-
-class _Laps:
-    """How long the iterations of a trial take, without the first of a fit and what happens between them."""
-
-    def __init__(self) -> None:
-        self.began: float | None = None
-        self.laps: list[float] = []
-
-    def start(self) -> None:
-        self.began = time.perf_counter()
-
-    def end(self, iteration: int) -> None:
-        if iteration and self.began is not None:
-            self.laps.append(time.perf_counter() - self.began)
-
-    @property
-    def least(self) -> float:
-        """The shortest, since anything else may happen on a machine; 0 before any."""
-        return min(self.laps, default=0.0)
 
 
 def _within(
