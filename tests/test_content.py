@@ -66,10 +66,10 @@ def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
     wide = with_cold(model, side, new, np.full((2, 8), 1e-6, np.float32), {new[0]: "new"})
     assert len(wide.ids[side]) == len(model.ids[side]) + 2
     assert len(wide.ids[other(side)]) == len(model.ids[other(side)])
-    for row in mfrec.DIRECTIONS.values():
-        for key in model.ids[row.query]:
-            before = model.recommend(row.name, [key], 60)[0]
-            after = wide.recommend(row.name, [key], 60, deny=new if row.target == side else None)[0]
+    for direction in mfrec.DIRECTIONS.values():
+        for key in model.ids[direction.query]:
+            before = model.recommend(direction.name, [key], 60)[0]
+            after = wide.recommend(direction.name, [key], 60, deny=new if direction.target == side else None)[0]
             assert after.ids == before.ids
             np.testing.assert_array_equal(after.scores, before.scores)
     linked = model.ids.item.ids(model.adjacency.user.of(0))
@@ -124,11 +124,11 @@ def test_filters_and_batches_of_a_cold_query(index: str) -> None:
     rng = np.random.default_rng(0)
     for side in SIDES:
         model = with_cold(model, side, [-3, -2, 10**6], rng.normal(size=(3, 8)).astype(np.float32) * 0.1)
-    for name, row in mfrec.DIRECTIONS.items():
-        everything = list(model.ids[row.target])
+    for name, direction in mfrec.DIRECTIONS.items():
+        everything = list(model.ids[direction.target])
         for key, batched in zip([-3, 10**6], model.recommend(name, [-3, 10**6], 200), strict=True):
-            vector = model.factors[row.query][model.ids[row.query].number(key)]
-            own = [] if row.across else [key]
+            vector = model.factors[direction.query][model.ids[direction.query].number(key)]
+            own = [] if direction.across else [key]
             assert sorted(batched.ids) == sorted(set(everything) - set(own))
             same = model.recommend_vectors(name, vector, 200, deny=own)[0]
             assert (same.ids, same.scores.tolist()) == (batched.ids, batched.scores.tolist())
@@ -143,7 +143,7 @@ def test_filters_and_batches_of_a_cold_query(index: str) -> None:
             assert model.recommend(name, [key], 10, allow=allowed)[0].ids == [i for i in batched.ids if i in allowed]
         if index == "exact":
             whole = [pair for b in model.recommend_all(name, 7) for pair in zip(b.queries, b.ids, strict=True)]
-            assert whole == [(q, i) for q in model.ids[row.query] for i in model.recommend(name, [q], 7)[0].ids]
+            assert whole == [(q, i) for q in model.ids[direction.query] for i in model.recommend(name, [q], 7)[0].ids]
 
 
 def test_every_answer_of_a_saved_model_is_right(model: Recommender, tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_every_answer_of_a_saved_model_is_right(model: Recommender, tmp_path: Pa
     model.save(tmp_path / "wide")
     mfrec.verify(tmp_path / "wide")
     loaded = mfrec.load(tmp_path / "wide")
-    for name, row in mfrec.DIRECTIONS.items():
-        assert check(loaded, name, 10) == (len(model.ids[row.query]), 0)
+    for name, direction in mfrec.DIRECTIONS.items():
+        assert check(loaded, name, 10) == (len(model.ids[direction.query]), 0)
 
 
 def test_an_item_known_without_interactions_gets_its_vector() -> None:

@@ -29,11 +29,11 @@ def make_v2(folder: Path) -> None:
 
 def answers(model: mfrec.Recommender) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for row in mfrec.DIRECTIONS.values():
-        keys = list(model.ids[row.query])[:5]
-        rankings = model.recommend(row.name, keys, 5)
+    for direction in mfrec.DIRECTIONS.values():
+        keys = list(model.ids[direction.query])[:5]
+        rankings = model.recommend(direction.name, keys, 5)
         pairs = zip(keys, rankings, strict=True)
-        found[row.name] = [[key, r.ids, [round(s, 4) for s in r.scores.tolist()], r.labels] for key, r in pairs]
+        found[direction.name] = [[key, r.ids, [round(s, 4) for s in r.scores.tolist()], r.labels] for key, r in pairs]
     vector = model.fold_in("user", list(model.ids.item)[:3])
     found["fold_in"] = [round(float(v), 4) for v in vector]
     return found

@@ -190,7 +190,7 @@ def cold_start(
 def _with_listed(model: Recommender, side: Side, catalogue: Catalogue) -> Recommender:
     """Place what a catalogue lists beyond what has interactions; every label of the catalogue is taken over."""
     ids, adjacency = model.ids[side], model.adjacency[side]
-    degree = np.diff(adjacency.starts)
+    degree = adjacency.degree
     warm = np.flatnonzero(degree)
     rows = catalogue.rows(side, ids.ids(warm))
     cold = catalogue.without(rows.index)

@@ -60,7 +60,7 @@ class Task:
     @property
     def event_query(self) -> Numbers:
         """The place of each held-out event's query."""
-        return np.repeat(np.arange(len(self.queries)), np.diff(self.relevant.starts))
+        return np.repeat(np.arange(len(self.queries)), self.relevant.degree)
 
 
 @dataclass(frozen=True, eq=False)

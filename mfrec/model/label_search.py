@@ -79,7 +79,7 @@ class LabelSearch:
     @classmethod
     def of(cls, model: Recommender, side: Side) -> "LabelSearch":
         """Prepare one side of a model; the index is built when it is first searched."""
-        return cls(model.ids[side], model.labels[side], np.diff(model.adjacency[side].starts))
+        return cls(model.ids[side], model.labels[side], model.adjacency[side].degree)
 
     def find(self, text: str, limit: int = 10) -> list[Match]:
         """Return what matches best, best first; an id that equals the text is the first of all.
