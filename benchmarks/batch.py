@@ -53,11 +53,11 @@ def main() -> None:
     n_users, n_items = interactions.shape
     factors = Factors(vectors(rng, n_users, options.factors), vectors(rng, n_items, options.factors))
     model = mfrec.build(interactions, factors, mfrec.IndexParams(index="exact"))
-    row = mfrec.DIRECTIONS[options.direction]
+    direction = mfrec.DIRECTIONS[options.direction]
     print(f"{model}, {options.direction}, k {options.k}")
     pairs = []
     for _ in range(options.repeats):
-        bare = seconds(lambda: bare_product(factors[row.query], factors[row.target]))
+        bare = seconds(lambda: bare_product(factors[direction.query], factors[direction.target]))
         ours = seconds(lambda: sum(len(block) for block in model.recommend_all(options.direction, options.k)))
         pairs.append((ours / bare, ours, bare))
         print(f"bare product {bare:.2f} s, recommend_all {ours:.2f} s: {ours / bare:.2f}x", flush=True)

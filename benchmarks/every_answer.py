@@ -13,14 +13,18 @@ import time
 import mfrec
 
 
-def check(model: mfrec.Recommender, direction: str, k: int) -> tuple[int, int]:
+def check(model: mfrec.Recommender, name: str, k: int) -> tuple[int, int]:
     """Return how many answers there are in a direction, and how many of them are wrong."""
-    row = mfrec.DIRECTIONS[direction]
-    keys = list(model.ids[row.query])
+    direction = mfrec.DIRECTIONS[name]
+    keys = list(model.ids[direction.query])
     wrong = 0
-    for number, (key, ranking) in enumerate(zip(keys, model.recommend(direction, keys, k), strict=True)):
-        excluded = {key} if not row.across else set(model.ids[row.target].ids(model.adjacency[row.query].of(number)))
-        expected = min(k, len(model.ids[row.target]) - len(excluded))
+    for number, (key, ranking) in enumerate(zip(keys, model.recommend(name, keys, k), strict=True)):
+        excluded = (
+            {key}
+            if not direction.across
+            else set(model.ids[direction.target].ids(model.adjacency[direction.query].of(number)))
+        )
+        expected = min(k, len(model.ids[direction.target]) - len(excluded))
         scores = ranking.scores.tolist()
         wrong += (
             len(ranking.ids) != expected

@@ -72,7 +72,9 @@ def first(args: argparse.Namespace) -> dict[str, Any]:
 def answer_all(model: mfrec.Recommender, user: str, title: str) -> Answers:
     """Return the lists of one user and one title in all four directions."""
     asked = {"user": user, "item": title}
-    return {name: model.recommend(name, [asked[row.query]], K)[0].ids for name, row in mfrec.DIRECTIONS.items()}
+    return {
+        name: model.recommend(name, [asked[direction.query]], K)[0].ids for name, direction in mfrec.DIRECTIONS.items()
+    }
 
 
 def latencies(model: mfrec.Recommender, queries: int) -> dict[str, list[float]]:
@@ -80,8 +82,8 @@ def latencies(model: mfrec.Recommender, queries: int) -> dict[str, list[float]]:
     rng = np.random.default_rng(0)
     numbers = {side: rng.integers(len(model.ids[side]), size=queries) for side in ("user", "item")}
     found = {}
-    for name, row in mfrec.DIRECTIONS.items():
-        keys = model.ids[row.query].ids(numbers[row.query])
+    for name, direction in mfrec.DIRECTIONS.items():
+        keys = model.ids[direction.query].ids(numbers[direction.query])
         for key in keys[:5]:
             model.recommend(name, [key], K)
         seconds = []

@@ -22,9 +22,8 @@ from scipy.sparse import csr_matrix
 
 import mfrec
 from mfrec.data.interactions import Interactions
-from mfrec.errors import MfrecError, ParameterError
+from mfrec.errors import MfrecError, ParameterError, check_integer
 from mfrec.evaluation import measure
-from mfrec.evaluation.metrics import cutoff
 from mfrec.evaluation.read_split import read_lists
 from mfrec.evaluation.splits import Split, random_split, read_split
 from mfrec.training.als import fit_als
@@ -139,7 +138,7 @@ def run(options: argparse.Namespace) -> None:
     if options.refit and options.validation is None:
         raise ParameterError("--refit adds the validation part: name --validation")
     # what would end the run after the search ends it here
-    cutoff(options.k)
+    check_integer("k", options.k, 1)
     check_target(options.out)
     check_target(options.resume)
     validation = None if options.validation is None else read_lists(options.validation)

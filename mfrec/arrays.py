@@ -13,6 +13,7 @@ Matrix = NDArray[np.float32]
 Vector = NDArray[np.float32]
 Scores = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Values = NDArray[np.float64]
 
 NOTHING: Numbers = np.zeros(0, np.int64)
 
@@ -150,13 +151,16 @@ class Candidates:
         scores *= inverse_norms
         return scores
 
-    def scores(self, query: Vector, numbers: Numbers) -> Scores:
-        """Score some candidates in float64 and round: the same on every machine, in a batch or alone."""
+    def scores(self, query: Vector | Matrix, numbers: Numbers) -> Scores:
+        """Score some candidates in float64 and round: the same on every machine, in a batch or alone.
+
+        The query is one vector for all of them, or a row for each.
+        """
         rows = self.vectors[numbers].astype(np.float64)
         wide = query.astype(np.float64)
-        scores = rows @ wide
+        scores = rows @ wide if wide.ndim == 1 else np.einsum("ij,ij->i", rows, wide)
         if self.similarity == "cosine":
-            by = np.sqrt(np.einsum("ij,ij->i", rows, rows) * (wide @ wide))
+            by = np.sqrt(np.einsum("ij,ij->i", rows, rows) * np.einsum("...i,...i->...", wide, wide))
             scores = np.divide(scores, by, out=np.zeros_like(scores), where=by > 0)
         # -0.0 equals 0.0 but prints differently
         scores += 0.0
@@ -165,6 +169,12 @@ class Candidates:
     def margin(self, query: Vector) -> float:
         """Return how far `fast_scores` can be off for a query."""
         return ROUNDING * (1.0 if self.similarity == "cosine" else length_of(query) * self.longest)
+
+    def margins(self, queries: Matrix) -> Scores:
+        """Return how far `fast_score_rows` can be off for each query."""
+        if self.similarity == "cosine":
+            return np.full(len(queries), ROUNDING, np.float32)
+        return (ROUNDING * self.longest * lengths(queries)).astype(np.float32)
 
     def best(self, query: Vector, numbers: Numbers, k: int) -> tuple[Numbers, Scores]:
         """Score the numbers and return the best k, best first; ties by number."""

@@ -1,6 +1,9 @@
 """One exception per way a user can go wrong; every message says what was wrong and what to do."""
 
+from math import inf
+from numbers import Real
 from operator import index
+from sys import float_info
 from typing import Any
 
 
@@ -41,9 +44,35 @@ class DownloadError(MfrecError):
 
 
 def check_integer(name: str, value: Any, low: int, high: int = 2**31 - 1) -> int:
-    """Return an integer, of Python's or numpy's, as Python's; ParameterError where it is none from low to high."""
+    """Return an integer, of Python's or numpy's, as Python's; ParameterError unless it is one from low to high."""
     number = index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
     if number is None or not low <= number <= high:
-        limits = f"of at least {low}" if high == 2**31 - 1 else f"from {low} to {high}"
+        limits = f"from {low} to {high}"
+        if high == 2**31 - 1:
+            limits = f"of at least {low}" if number is None or number < low else "below 2**31"
         raise ParameterError(f"{name} must be an integer {limits}, got {value!r}")
     return number
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float = inf, *, low_open: bool = False, high_open: bool = False
+) -> float:
+    """Return a finite number, of Python's or numpy's, as Python's; ParameterError unless it is from low to high.
+
+    An open limit is not allowed itself.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Real):
+        raise ParameterError(f"{name} must be a number, got {value!r}")
+    number: Any = value
+    inside = low <= number <= min(high, float_info.max)
+    if not inside or (low_open and number == low) or (high_open and number == high):
+        lower = f"above {low:g}" if low_open else f"at least {low:g}"
+        upper = f"below {high:g}" if high_open else f"at most {high:g}"
+        limits = f"finite and {lower}" if high == inf else f"{lower} and {upper}"
+        raise ParameterError(f"{name} must be {limits}, got {value!r}")
+    return float(number)
+
+
+def check_fraction(name: str, value: Any) -> float:
+    """Return a number above 0 and below 1; ParameterError for anything else."""
+    return check_number(name, value, 0, 1, low_open=True, high_open=True)

@@ -22,7 +22,7 @@ from mfrec.training.fit import build
 from tests.conftest import random_interactions
 
 LIKES = random_interactions()
-each_direction = pytest.mark.parametrize("row", DIRECTIONS.values(), ids=lambda row: row.name)
+each_direction = pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=lambda direction: direction.name)
 
 Rows = list[tuple[Any, Any, int, float]]
 
@@ -47,18 +47,24 @@ def integer_model(seed: int = 0) -> Recommender:
 
 
 def answers(blocks: Iterator[Rankings]) -> Rows:
-    return [row for b in blocks for row in zip(b.queries, b.ids, b.ranks.tolist(), b.scores.tolist(), strict=True)]
+    return [
+        direction
+        for b in blocks
+        for direction in zip(b.queries, b.ids, b.ranks.tolist(), b.scores.tolist(), strict=True)
+    ]
 
 
-def expected(model: Recommender, row: Direction, k: int, exclude_seen: bool = True) -> Rows:
+def expected(model: Recommender, direction: Direction, k: int, exclude_seen: bool = True) -> Rows:
     """Answer one query after the other by `exact_search`."""
     rows: Rows = []
-    for number, key in enumerate(model.ids[row.query]):
-        excluded = model.adjacency[row.query].of(number) if row.across and exclude_seen else NOTHING
-        if not row.across:
+    for number, key in enumerate(model.ids[direction.query]):
+        excluded = model.adjacency[direction.query].of(number) if direction.across and exclude_seen else NOTHING
+        if not direction.across:
             excluded = np.array([number])
-        hits = exact_search(model.indexes[row.index].candidates, model.factors[row.query][number], k, excluded)
-        ids = model.ids[row.target].ids(hits.numbers)
+        hits = exact_search(
+            model.indexes[direction.index].candidates, model.factors[direction.query][number], k, excluded
+        )
+        ids = model.ids[direction.target].ids(hits.numbers)
         rows += [(key, i, rank, s) for rank, (i, s) in enumerate(zip(ids, hits.scores.tolist(), strict=True), 1)]
     return rows
 
@@ -66,17 +72,17 @@ def expected(model: Recommender, row: Direction, k: int, exclude_seen: bool = Tr
 @each_direction
 @pytest.mark.parametrize("exclude_seen", [True, False])
 @pytest.mark.parametrize("k", [1, 3, 10, 59, 80, 500])
-def test_the_answers_of_one_exact_search_after_the_other(row: Direction, exclude_seen: bool, k: int) -> None:
+def test_the_answers_of_one_exact_search_after_the_other(direction: Direction, exclude_seen: bool, k: int) -> None:
     model = random_model()
-    found = answers(model.recommend_all(row.name, k, exclude_seen=exclude_seen))
-    assert found == expected(model, row, k, exclude_seen)
+    found = answers(model.recommend_all(direction.name, k, exclude_seen=exclude_seen))
+    assert found == expected(model, direction, k, exclude_seen)
 
 
 @each_direction
 @pytest.mark.parametrize("k", [1, 7, 100])
-def test_ties_duplicates_and_zero_vectors_go_by_number(row: Direction, k: int) -> None:
+def test_ties_duplicates_and_zero_vectors_go_by_number(direction: Direction, k: int) -> None:
     model = integer_model()
-    assert answers(model.recommend_all(row.name, k)) == expected(model, row, k)
+    assert answers(model.recommend_all(direction.name, k)) == expected(model, direction, k)
 
 
 @each_direction
@@ -87,23 +93,23 @@ def test_ties_duplicates_and_zero_vectors_go_by_number(row: Direction, k: int) -
     width=st.sampled_from([1, 3, 64]),
     ties=st.booleans(),
 )
-def test_any_block_and_group_size(row: Direction, seed: int, k: int, values: int, width: int, ties: bool) -> None:
+def test_any_block_and_group_size(direction: Direction, seed: int, k: int, values: int, width: int, ties: bool) -> None:
     model = integer_model(seed) if ties else random_model(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "BLOCK_VALUES", values)
         patch.setattr(batch, "WIDTH", width)
         patch.setattr(batch, "GROUPS_PER_HIT", 1)
         patch.setattr(batch, "RANKED_VALUES", values)
-        assert answers(recommend_all(model, row.name, k)) == expected(model, row, k)
+        assert answers(recommend_all(model, direction.name, k)) == expected(model, direction, k)
 
 
 @each_direction
 @pytest.mark.parametrize("scale", [1e-25, 1e-15, 1e15])
-def test_vectors_of_any_length(row: Direction, scale: float) -> None:
+def test_vectors_of_any_length(direction: Direction, scale: float) -> None:
     model = random_model()
     user, item = (np.asarray(matrix * np.float32(scale)) for matrix in (model.factors.user, model.factors.item))
     scaled = of_vectors(user, item)
-    assert answers(scaled.recommend_all(row.name, 5)) == expected(scaled, row, 5)
+    assert answers(scaled.recommend_all(direction.name, 5)) == expected(scaled, direction, 5)
 
 
 def test_near_ties_beyond_float32_are_settled_in_float64() -> None:
@@ -112,8 +118,8 @@ def test_near_ties_beyond_float32_are_settled_in_float64() -> None:
     item = np.repeat(rng.standard_normal((1, 64)).astype(np.float32) * 100, LIKES.shape[1], axis=0)
     item[:, 0] += np.linspace(0, 1e-3, len(item), dtype=np.float32)[rng.permutation(len(item))]
     model = of_vectors(user, item)
-    for row in DIRECTIONS.values():
-        assert answers(model.recommend_all(row.name, 5)) == expected(model, row, 5)
+    for direction in DIRECTIONS.values():
+        assert answers(model.recommend_all(direction.name, 5)) == expected(model, direction, 5)
 
 
 def test_blocks_hold_whole_queries_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,16 +145,16 @@ def test_a_query_that_has_seen_everything_has_no_row() -> None:
 
 
 def test_indexes_of_any_kind_give_the_same_exact_answers(model: Recommender) -> None:
-    for row in DIRECTIONS.values():
-        assert answers(model.recommend_all(row.name, 5)) == expected(model, row, 5)
+    for direction in DIRECTIONS.values():
+        assert answers(model.recommend_all(direction.name, 5)) == expected(model, direction, 5)
 
 
 @each_direction
-def test_a_frame_names_its_columns(row: Direction, text_model: Recommender) -> None:
-    block = next(text_model.recommend_all(row.name, 2))
+def test_a_frame_names_its_columns(direction: Direction, text_model: Recommender) -> None:
+    block = next(text_model.recommend_all(direction.name, 2))
     frame = block.to_frame()
-    target = row.target if row.across else f"similar_{row.target}"
-    assert list(frame.columns) == [row.query, target, "rank", "score"]
+    target = direction.target if direction.across else f"similar_{direction.target}"
+    assert list(frame.columns) == [direction.query, target, "rank", "score"]
     assert len(frame) == len(block)
     assert frame[target].tolist() == block.ids
     assert {type(i) for i in block.ids} == {str}

@@ -22,7 +22,7 @@ from mfrec.errors import BackendError
 from mfrec.index import BACKENDS, Candidates, IndexParams, Queries
 from mfrec.index.annoy import TREES, Forest
 from mfrec.index.base import exact_search
-from mfrec.index.calibrate import FEW_QUERIES, SMALL, Trial, draw
+from mfrec.index.calibrate import FEW_QUERIES, SMALL, Answered, draw
 from mfrec.model.factors import Factors
 from mfrec.model.recommender import Recommender
 from mfrec.storage.folder import load
@@ -76,16 +76,16 @@ def test_duplicate_vectors_are_no_misses(similarity: Similarity) -> None:
 def test_the_exact_answers_of_a_trial_are_those_of_an_exact_search(similarity: Similarity) -> None:
     candidates = Candidates(np.repeat(skewed(300), 3, axis=0), similarity)
     queries = Queries(skewed(40, seed=1), np.arange(40))
-    trial = Trial.of(candidates, queries, IndexParams(at_k=(10, 4)))
-    assert trial.ks == (4, 10)
+    answered = Answered.of(candidates, queries, IndexParams(at_k=(10, 4)))
+    assert answered.ks == (4, 10)
     for place, query in enumerate(queries.vectors):
         truth = exact_search(candidates, query, 10, queries.excluded(place))
-        assert trial.answers[place][:10].tolist() == truth.numbers.tolist()
-        np.testing.assert_array_equal(trial.scores[place], candidates.scores(query, trial.answers[place]))
+        assert answered.answers[place][:10].tolist() == truth.numbers.tolist()
+        np.testing.assert_array_equal(answered.scores[place], candidates.scores(query, answered.answers[place]))
         scores = candidates.scores(query, np.setdiff1d(np.arange(len(candidates)), queries.excluded(place)))
-        assert len(trial.answers[place]) == np.count_nonzero(scores >= truth.scores[-1])
+        assert len(answered.answers[place]) == np.count_nonzero(scores >= truth.scores[-1])
         for k in (4, 10):
-            assert trial.floors(k)[place] == truth.scores[k - 1]
+            assert answered.floors(k)[place] == truth.scores[k - 1]
 
 
 def other_forest(own: Forest) -> AnnoyIndex:
@@ -296,6 +296,7 @@ def test_auto_takes_what_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None
         assert {index.backend for index in model.indexes.values()} == {fast}
 
 
+@cache
 def wide_model(index: str) -> Recommender:
     n = 4_400
     interactions = mfrec.sample(n, n, 40_000, n_genres=10, seed=3).interactions

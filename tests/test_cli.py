@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import mfrec
+from mfrec.cli import main
 
 MFREC = [sys.executable, "-c", "from mfrec.cli import main; main()"]
 
@@ -121,13 +122,16 @@ def test_the_demo_runs_on_the_sample_where_nothing_can_be_had(tmp_path: Path) ->
     assert not list((tmp_path / "empty").glob("*"))
 
 
-def test_mistakes_are_one_line(home: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
     (tmp_path / "junk.csv").write_bytes(bytes(range(256)))
     cases: list[tuple[tuple[object, ...], str]] = [
         (("recommend", "models/sample", "user2item", 999999), "999999"),
         (("recommend", "models/sample", "user2item", "x"), "no user has the id or title 'x'"),
         (("recommend", "models/sample", "user2film", 1), "user2film"),
-        (("recommend", "models/sample", "user2item", 1, "-k", 0), "k must be an integer above 0"),
+        (("recommend", "models/sample", "user2item", 1, "-k", 0), "k must be an integer of at least 1"),
         (("recommend", "models/nothing", "user2item", 1), "no such model folder"),
         (("recommend", tmp_path, "user2item", 1), "is not a model folder of mfrec"),
         (("verify", "plays.csv"), "is a file, not a model folder"),
@@ -142,15 +146,19 @@ def test_mistakes_are_one_line(home: Path, tmp_path: Path) -> None:
         (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv or .parquet"),
     ]
     for args, message in cases:
-        line = fails(*args, cwd=home) if args[0] != "fit" or "--out" not in args else last_line(*args, cwd=home)
+        with pytest.raises(SystemExit) as stopped:
+            main([str(arg) for arg in args])
+        told = capsys.readouterr()
+        assert stopped.value.code == 2
+        *before, line = told.err.strip().splitlines()
+        assert line.startswith("mfrec: ")
         assert message in line, (args, line)
+        # a mistake that only shows after the fit leaves what was printed before it
+        assert not (before or told.out) or "--out" in args, (args, told)
 
 
-def last_line(*args: object, cwd: Path) -> str:
-    """A mistake that only shows after the fit: what was printed before it stays."""
-    done = run(*args, cwd=cwd)
-    assert done.returncode == 2
-    return done.stderr.strip().splitlines()[-1]
+def test_a_mistake_ends_the_process_with_code_2(home: Path) -> None:
+    assert "no such model folder" in fails("recommend", "models/nothing", "user2item", 1, cwd=home)
 
 
 def test_no_command_imports_what_it_does_not_need() -> None:

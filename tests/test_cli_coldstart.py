@@ -136,8 +136,8 @@ def test_films_of_a_real_release_that_nobody_rated(capsys: pytest.CaptureFixture
     if not (movielens_home / "ml-latest-small").is_dir():
         pytest.skip("no ml-latest-small")
     out, _ = run(
-        capsys, "fit", "ml-latest-small", "--cold-start", "--index", "exact", "--iterations", "3", "--out", "model",
-        "--quiet",
+        capsys, "fit", "ml-latest-small", "--cold-start", "--index", "exact", "--iterations", "3", "--factors", "4",
+        "--out", "model", "--quiet",
     )  # fmt: skip
     assert "18 items without interactions: vectors from title, genres, year" in out
     out, _ = run(capsys, "recommend", "model", "item2user", "Roaring Twenties, The (1939)", "--json")
@@ -199,7 +199,7 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*evaluate, *TRACKS, *GENRE], "--items is for --cold item"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--split", "last"], "--split has no meaning with --cold"),
         ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "--through-index"], "--through-index has no meaning with"),
-        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer above 0, got 0"),
+        ([*evaluate, "--cold", "item", *TRACKS, *GENRE, "-k", "0"], "k must be an integer of at least 1, got 0"),
         (
             [*evaluate, "--cold", "item", *TRACKS, *GENRE, "--test-fraction", "1"],
             "fraction must be above 0 and below 1, got 1.0",

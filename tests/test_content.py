@@ -11,7 +11,8 @@ import pytest
 
 import mfrec
 from benchmarks.every_answer import check
-from mfrec.coldstart.content import fit_content, with_cold, with_cold_items
+from mfrec.coldstart.content import fit_content
+from mfrec.coldstart.extend import with_cold
 from mfrec.data.movielens import load_items, load_users, tells_users
 from mfrec.data.synthetic import GENRES, Sample, sample
 from mfrec.directions import SIDES, Side, other
@@ -46,7 +47,7 @@ def test_a_new_item_goes_to_those_who_like_its_genre(known: Sample, columns: dic
     assert content.error < 0.8
     new = pd.DataFrame({"genre": GENRES[:4], "title": [f"{g} returns" for g in GENRES[:4]]})
     ids = [10_001, 10_002, 10_003, 10_004]
-    wide = with_cold_items(model, ids, content.vectors(new), dict(zip(ids, new["title"], strict=True)))
+    wide = with_cold(model, "item", ids, content.vectors(new), dict(zip(ids, new["title"], strict=True)))
     for genre, ranking in enumerate(wide.recommend("item2user", ids, 20)):
         tastes = known.genre.user[wide.ids.user.numbers(ranking.ids)]
         assert (tastes == genre).mean() > 0.9
@@ -65,10 +66,10 @@ def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
     wide = with_cold(model, side, new, np.full((2, 8), 1e-6, np.float32), {new[0]: "new"})
     assert len(wide.ids[side]) == len(model.ids[side]) + 2
     assert len(wide.ids[other(side)]) == len(model.ids[other(side)])
-    for row in mfrec.DIRECTIONS.values():
-        for key in model.ids[row.query]:
-            before = model.recommend(row.name, [key], 60)[0]
-            after = wide.recommend(row.name, [key], 60, deny=new if row.target == side else None)[0]
+    for direction in mfrec.DIRECTIONS.values():
+        for key in model.ids[direction.query]:
+            before = model.recommend(direction.name, [key], 60)[0]
+            after = wide.recommend(direction.name, [key], 60, deny=new if direction.target == side else None)[0]
             assert after.ids == before.ids
             np.testing.assert_array_equal(after.scores, before.scores)
     linked = model.ids.item.ids(model.adjacency.user.of(0))
@@ -77,7 +78,7 @@ def test_what_was_there_answers_as_before(side: Side, text: bool) -> None:
 
 
 def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender, tmp_path: Path) -> None:
-    wide = with_cold_items(model, [100_000], model.factors.item[:1] * 2, {100_000: "brand new"})
+    wide = with_cold(model, "item", [100_000], model.factors.item[:1] * 2, {100_000: "brand new"})
     wide.save(tmp_path / "wide")
     mfrec.verify(tmp_path / "wide")
     code = (
@@ -92,7 +93,7 @@ def test_a_saved_model_serves_cold_items_without_scikit_learn(model: Recommender
 
 def test_a_loaded_model_takes_more_and_keeps_its_index_parameters(model: Recommender, tmp_path: Path) -> None:
     """The parameters come back from JSON, where tuples are lists."""
-    with_cold_items(model, [-1], model.factors.item[:1]).save(tmp_path / "one")
+    with_cold(model, "item", [-1], model.factors.item[:1]).save(tmp_path / "one")
     loaded = mfrec.load(tmp_path / "one")
     wide = with_cold(loaded, "item", [-2, -1], model.factors.item[1:3])
     assert wide.info["cold"] == {"item": 2}
@@ -106,11 +107,11 @@ def test_a_loaded_model_takes_more_and_keeps_its_index_parameters(model: Recomme
 
 def test_labels_of_the_new_and_of_the_old(model: Recommender, text_model: Recommender) -> None:
     first = model.ids.item.id(0)
-    wide = with_cold_items(model, [-1], model.factors.item[:1], {-1: "new", first: "old", 10**9: "nobody"})
+    wide = with_cold(model, "item", [-1], model.factors.item[:1], {-1: "new", first: "old", 10**9: "nobody"})
     assert wide.labels.item is not None
     assert list(wide.labels.item) == ["new", "old", *[""] * (len(model.ids.item) - 1)]
     assert text_model.labels.item is not None
-    wide = with_cold_items(text_model, ["zz"], text_model.factors.item[:1])
+    wide = with_cold(text_model, "item", ["zz"], text_model.factors.item[:1])
     assert wide.labels.item is not None
     assert list(wide.labels.item) == ["", *text_model.labels.item]
 
@@ -123,11 +124,11 @@ def test_filters_and_batches_of_a_cold_query(index: str) -> None:
     rng = np.random.default_rng(0)
     for side in SIDES:
         model = with_cold(model, side, [-3, -2, 10**6], rng.normal(size=(3, 8)).astype(np.float32) * 0.1)
-    for name, row in mfrec.DIRECTIONS.items():
-        everything = list(model.ids[row.target])
+    for name, direction in mfrec.DIRECTIONS.items():
+        everything = list(model.ids[direction.target])
         for key, batched in zip([-3, 10**6], model.recommend(name, [-3, 10**6], 200), strict=True):
-            vector = model.factors[row.query][model.ids[row.query].number(key)]
-            own = [] if row.across else [key]
+            vector = model.factors[direction.query][model.ids[direction.query].number(key)]
+            own = [] if direction.across else [key]
             assert sorted(batched.ids) == sorted(set(everything) - set(own))
             same = model.recommend_vectors(name, vector, 200, deny=own)[0]
             assert (same.ids, same.scores.tolist()) == (batched.ids, batched.scores.tolist())
@@ -142,7 +143,7 @@ def test_filters_and_batches_of_a_cold_query(index: str) -> None:
             assert model.recommend(name, [key], 10, allow=allowed)[0].ids == [i for i in batched.ids if i in allowed]
         if index == "exact":
             whole = [pair for b in model.recommend_all(name, 7) for pair in zip(b.queries, b.ids, strict=True)]
-            assert whole == [(q, i) for q in model.ids[row.query] for i in model.recommend(name, [q], 7)[0].ids]
+            assert whole == [(q, i) for q in model.ids[direction.query] for i in model.recommend(name, [q], 7)[0].ids]
 
 
 def test_every_answer_of_a_saved_model_is_right(model: Recommender, tmp_path: Path) -> None:
@@ -151,8 +152,8 @@ def test_every_answer_of_a_saved_model_is_right(model: Recommender, tmp_path: Pa
     model.save(tmp_path / "wide")
     mfrec.verify(tmp_path / "wide")
     loaded = mfrec.load(tmp_path / "wide")
-    for name, row in mfrec.DIRECTIONS.items():
-        assert check(loaded, name, 10) == (len(model.ids[row.query]), 0)
+    for name, direction in mfrec.DIRECTIONS.items():
+        assert check(loaded, name, 10) == (len(model.ids[direction.query]), 0)
 
 
 def test_an_item_known_without_interactions_gets_its_vector() -> None:
@@ -160,7 +161,7 @@ def test_an_item_known_without_interactions_gets_its_vector() -> None:
     train = likes.take(likes.items != 7)
     model = small_model(train, index="exact")
     assert not model.factors.item[7].any()
-    wide = with_cold_items(model, [train.ids.item.id(7)], np.ones((1, 8), np.float32))
+    wide = with_cold(model, "item", [train.ids.item.id(7)], np.ones((1, 8), np.float32))
     assert (wide.factors.item[7] == 1).all()
     assert len(wide.ids.item) == 50
 
@@ -168,15 +169,15 @@ def test_an_item_known_without_interactions_gets_its_vector() -> None:
 def test_cold_items_that_do_not_fit(model: Recommender) -> None:
     one = np.ones((1, 8), np.float32)
     with pytest.raises(DataError, match="has interactions: its own vector is better"):
-        with_cold_items(model, [model.ids.item.id(0)], one)
+        with_cold(model, "item", [model.ids.item.id(0)], one)
     with pytest.raises(DataError, match=r"vectors of shape \(1, 8\) for 2 ids"):
-        with_cold_items(model, [-1, -2], one)
+        with_cold(model, "item", [-1, -2], one)
     with pytest.raises(DataError, match="vectors of shape"):
-        with_cold_items(model, [-1], one * np.nan)
+        with_cold(model, "item", [-1], one * np.nan)
     with pytest.raises(DataError, match="1 of 2 item ids are repeated"):
-        with_cold_items(model, [-1, -1], np.ones((2, 8), np.float32))
+        with_cold(model, "item", [-1, -1], np.ones((2, 8), np.float32))
     with pytest.raises(DataError, match="all integers or all strings"):
-        with_cold_items(model, ["new"], one)
+        with_cold(model, "item", ["new"], one)
 
 
 def test_tables_that_do_not_fit() -> None:

@@ -5,7 +5,7 @@ from mfrec.errors import ParameterError
 
 
 def test_the_table_holds_the_four_directions() -> None:
-    table = {name: (row.query, row.target, row.similarity) for name, row in DIRECTIONS.items()}
+    table = {name: (direction.query, direction.target, direction.similarity) for name, direction in DIRECTIONS.items()}
     assert table == {
         "user2item": ("user", "item", "dot"),
         "item2item": ("item", "item", "cosine"),
@@ -14,16 +14,16 @@ def test_the_table_holds_the_four_directions() -> None:
     }
 
 
-@pytest.mark.parametrize("row", DIRECTIONS.values(), ids=lambda row: row.name)
-def test_a_direction_knows_its_index_and_whether_it_goes_across(row: Direction) -> None:
-    assert row.name == f"{row.query}2{row.target}"
-    assert row.across == (row.similarity == "dot")
-    assert row.index == (row.target, row.similarity)
-    assert find_direction(row.name) is row
+@pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=lambda direction: direction.name)
+def test_a_direction_knows_its_index_and_whether_it_goes_across(direction: Direction) -> None:
+    assert direction.name == f"{direction.query}2{direction.target}"
+    assert direction.across == (direction.similarity == "dot")
+    assert direction.index == (direction.target, direction.similarity)
+    assert find_direction(direction.name) is direction
 
 
 def test_index_keys_are_what_the_directions_need_each_once() -> None:
-    assert sorted(INDEX_KEYS) == sorted({row.index for row in DIRECTIONS.values()})
+    assert sorted(INDEX_KEYS) == sorted({direction.index for direction in DIRECTIONS.values()})
 
 
 @pytest.mark.parametrize("name", ["", "user2movie", "USER2ITEM", None, 3, ["user2item"]])

@@ -128,7 +128,7 @@ def test_item2item_asks_for_the_item_touched_last_before() -> None:
     whole = frame([(1, "a", 10), (1, "b", 20), (1, "c", 30), (1, "d", 15), (1, "e", 25), (1, "f", 5), (2, "d", 1)])
     is_test = np.isin(whole.to_frame()["item"], ["d", "e", "f"]) & (whole.to_frame()["user"] == 1).to_numpy()
     train, test = whole.take(~is_test), whole.take(is_test)
-    held = tasks.hold(whole.ids, fit_ones(train).adjacency, test, train)
+    held = tasks.match(whole.ids, fit_ones(train).adjacency, test, train)
     asked = [whole.ids.item.id(n) if n >= 0 else None for n in held.recent.tolist()]
     assert dict(zip(test.to_frame()["item"], asked, strict=True)) == {"d": "a", "e": "b", "f": None}
     task = tasks.TASKS["item2item"](held)
@@ -139,18 +139,18 @@ def test_item2item_asks_for_the_item_touched_last_before() -> None:
 
 
 def test_item2item_without_times_asks_for_a_random_training_item(parts: Parts, model: mfrec.Recommender) -> None:
-    held = tasks.hold(model.ids, model.adjacency, parts[1])
+    held = tasks.match(model.ids, model.adjacency, parts[1])
     for user, item in zip(held.numbers.user.tolist(), held.recent.tolist(), strict=True):
         assert item in model.adjacency.user.of(user)
-    again = tasks.hold(model.ids, model.adjacency, parts[1])
+    again = tasks.match(model.ids, model.adjacency, parts[1])
     assert held.recent.tolist() == again.recent.tolist()
-    assert held.recent.tolist() != tasks.hold(model.ids, model.adjacency, parts[1], seed=1).recent.tolist()
+    assert held.recent.tolist() != tasks.match(model.ids, model.adjacency, parts[1], seed=1).recent.tolist()
 
 
 def test_users_without_training_data_have_no_recent_item() -> None:
     whole = frame([(1, "a", 0), (2, "a", 1), (1, "b", 2)])
     train, test = whole.take([0]), whole.take([1, 2])
-    held = tasks.hold(whole.ids, fit_ones(train).adjacency, test)
+    held = tasks.match(whole.ids, fit_ones(train).adjacency, test)
     assert sorted(held.recent.tolist()) == [-1, 0]
 
 

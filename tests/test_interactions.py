@@ -117,8 +117,8 @@ def frame_with(**columns: Any) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (frame_with().drop(columns="item"), "missing column 'item': the table has 'user', 'w', 't'"),
-        (pd.DataFrame(), "missing column 'user', 'item', 'w', 't': the table has no columns"),
+        (frame_with().drop(columns="item"), "the table has no column 'item': it has 'user', 'w', 't'"),
+        (pd.DataFrame(), "the table has no column 'user', 'item', 'w', 't': it has no columns"),
         (frame_with()[:0], "the table has no rows"),
         (frame_with(user=[1, None]), r"user column 'user' has 1 missing values \(first in row 1\)"),
         (frame_with(item=["a", None]), "item column 'item' has 1 missing values"),
@@ -206,7 +206,7 @@ def test_labels_of_users_and_labels_that_stay_with_their_ids() -> None:
         ({"1": "one"}, "none of the 2 item ids has a label .*ids are of type int; labels are keyed by '1'"),
         ({}, "none of the 2 item ids has a label"),
         (["one", "two"], "item labels must be a mapping from id to text, got list"),
-        ("titel", "missing column 'titel'"),
+        ("titel", "no column 'titel'"),
     ],
 )
 def test_labels_that_fit_no_id(labels: Any, message: str) -> None:

@@ -170,8 +170,8 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
     [
         (["--out", "no/such/x.json"], "cannot write no/such/x.json"),
         (["--resume", "no/such/x"], "cannot write no/such/x"),
-        (["-k", "0"], "k must be an integer above 0, got 0"),
-        (["-k", "2147483648"], "k must be below 2**31"),
+        (["-k", "0"], "k must be an integer of at least 1, got 0"),
+        (["-k", "2147483648"], "k must be an integer below 2**31"),
         (["--metric", "auc@1"], "unknown metric 'auc@1'"),
     ],
 )

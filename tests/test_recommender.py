@@ -18,7 +18,7 @@ from mfrec.training.fit import build, fit
 from mfrec.training.params import ALSParams
 from tests.conftest import Checkerboard, random_interactions, small_model
 
-each_direction = pytest.mark.parametrize("row", DIRECTIONS.values(), ids=lambda row: row.name)
+each_direction = pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=lambda direction: direction.name)
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 LIKES = random_interactions()
@@ -26,14 +26,14 @@ MODELS = {name: small_model(LIKES, index=name) for name in BACKENDS}
 IDS = {"user": list(LIKES.ids.user), "item": list(LIKES.ids.item)}
 
 
-def seen(row: Direction, key: Any) -> set[Any]:
+def seen(direction: Direction, key: Any) -> set[Any]:
     """Return what an id has interacted with, by a plain reading of the table."""
     frame = LIKES.to_frame()
-    return set(frame.loc[frame[row.query] == key, row.target].tolist())
+    return set(frame.loc[frame[direction.query] == key, direction.target].tolist())
 
 
 def reference(
-    row: Direction,
+    direction: Direction,
     key: Any,
     k: int,
     *,
@@ -43,17 +43,21 @@ def reference(
 ) -> list[Any]:
     """Answer by scoring everything in plain float64 and sorting; MODELS share their factors."""
     factors = MODELS["exact"].factors
-    query = factors[row.query][IDS[row.query].index(key)].astype(float)
-    scores = factors[row.target].astype(float) @ query
-    if row.similarity == "cosine":
-        scores /= np.linalg.norm(factors[row.target].astype(float), axis=1) * np.linalg.norm(query)
-    out = set(deny) | (seen(row, key) if row.across and exclude_seen else set()) | (set() if row.across else {key})
+    query = factors[direction.query][IDS[direction.query].index(key)].astype(float)
+    scores = factors[direction.target].astype(float) @ query
+    if direction.similarity == "cosine":
+        scores /= np.linalg.norm(factors[direction.target].astype(float), axis=1) * np.linalg.norm(query)
+    out = (
+        set(deny)
+        | (seen(direction, key) if direction.across and exclude_seen else set())
+        | (set() if direction.across else {key})
+    )
     eligible = [
         (-float(np.float32(score)), number)
-        for number, (target, score) in enumerate(zip(IDS[row.target], scores.tolist(), strict=True))
+        for number, (target, score) in enumerate(zip(IDS[direction.target], scores.tolist(), strict=True))
         if target not in out and (allow is None or target in allow)
     ]
-    return [IDS[row.target][number] for _, number in sorted(eligible)[:k]]
+    return [IDS[direction.target][number] for _, number in sorted(eligible)[:k]]
 
 
 # the board: parity decides everything, and one like is withheld
@@ -105,15 +109,15 @@ def test_a_new_user_and_a_new_item_are_folded_in(board_model: Recommender) -> No
 @each_backend
 @each_direction
 @pytest.mark.parametrize("k", [1, 7, 1000])
-def test_every_id_in_every_direction(backend: str, row: Direction, k: int) -> None:
+def test_every_id_in_every_direction(backend: str, direction: Direction, k: int) -> None:
     model = MODELS[backend]
-    for key, found in zip(IDS[row.query], model.recommend(row.name, IDS[row.query], k), strict=True):
-        expected = reference(row, key, k)
+    for key, found in zip(IDS[direction.query], model.recommend(direction.name, IDS[direction.query], k), strict=True):
+        expected = reference(direction, key, k)
         if found.exact:
             assert found.ids == expected
         assert len(found) == len(set(found.ids)) == len(expected)
-        assert key not in found.ids or row.across
-        assert not (row.across and set(found.ids) & seen(row, key))
+        assert key not in found.ids or direction.across
+        assert not (direction.across and set(found.ids) & seen(direction, key))
 
 
 CHOICE = st.sets(st.integers(0, 59))
@@ -129,13 +133,15 @@ CHOICE = st.sets(st.integers(0, 59))
     deny=CHOICE,
 )
 def test_exclude_seen_allow_and_deny(
-    backend: str, row: Direction, place: int, k: int, exclude_seen: bool, allow: set[int] | None, deny: set[int]
+    backend: str, direction: Direction, place: int, k: int, exclude_seen: bool, allow: set[int] | None, deny: set[int]
 ) -> None:
-    key, targets = IDS[row.query][place], IDS[row.target]
+    key, targets = IDS[direction.query][place], IDS[direction.target]
     allowed = None if allow is None else [targets[i] for i in allow]
     denied = [targets[i] for i in deny]
-    found = MODELS[backend].recommend(row.name, [key], k, exclude_seen=exclude_seen, allow=allowed, deny=denied)[0]
-    everything = reference(row, key, 1000, exclude_seen=exclude_seen, allow=allowed, deny=denied)
+    found = MODELS[backend].recommend(direction.name, [key], k, exclude_seen=exclude_seen, allow=allowed, deny=denied)[
+        0
+    ]
+    everything = reference(direction, key, 1000, exclude_seen=exclude_seen, allow=allowed, deny=denied)
     assert len(found) == len(set(found.ids)) == min(k, len(everything))
     assert set(found.ids) <= set(everything)
     if found.exact:
@@ -145,32 +151,34 @@ def test_exclude_seen_allow_and_deny(
 
 
 @each_direction
-def test_approximate_answers_are_nearly_the_exact_ones(row: Direction) -> None:
-    found = MODELS["annoy"].recommend(row.name, IDS[row.query], 10)
-    exact = [reference(row, key, 10) for key in IDS[row.query]]
+def test_approximate_answers_are_nearly_the_exact_ones(direction: Direction) -> None:
+    found = MODELS["annoy"].recommend(direction.name, IDS[direction.query], 10)
+    exact = [reference(direction, key, 10) for key in IDS[direction.query]]
     assert np.mean([len(set(f.ids) & set(e)) / 10 for f, e in zip(found, exact, strict=True)]) > 0.95
 
 
 @each_backend
 @each_direction
 @given(places=st.lists(st.integers(0, 59), max_size=8), k=st.integers(1, 20))
-def test_a_batch_equals_single_questions(backend: str, row: Direction, places: list[int], k: int) -> None:
-    model, keys = MODELS[backend], [IDS[row.query][i] for i in places]
-    together = model.recommend(row.name, keys, k)
-    alone = [getattr(model, row.name)(key, k) for key in keys]
+def test_a_batch_equals_single_questions(backend: str, direction: Direction, places: list[int], k: int) -> None:
+    model, keys = MODELS[backend], [IDS[direction.query][i] for i in places]
+    together = model.recommend(direction.name, keys, k)
+    alone = [getattr(model, direction.name)(key, k) for key in keys]
     assert [(r.ids, r.scores.tolist(), r.labels, r.exact) for r in together] == [
         (r.ids, r.scores.tolist(), r.labels, r.exact) for r in alone
     ]
 
 
 @each_direction
-def test_a_method_exists_for_every_direction(model: Recommender, row: Direction) -> None:
-    method = getattr(Recommender, row.name)
-    assert method.__name__ == row.name
-    assert row.question in method.__doc__
-    key = model.ids[row.query].id(0)
-    asked = getattr(model, row.name)(key, 3, exclude_seen=False, deny=[model.ids[row.target].id(1)])
-    expected = model.recommend(row.name, [key], 3, exclude_seen=False, deny=[model.ids[row.target].id(1)])[0]
+def test_a_method_exists_for_every_direction(model: Recommender, direction: Direction) -> None:
+    method = getattr(Recommender, direction.name)
+    assert method.__name__ == direction.name
+    assert direction.question in method.__doc__
+    key = model.ids[direction.query].id(0)
+    asked = getattr(model, direction.name)(key, 3, exclude_seen=False, deny=[model.ids[direction.target].id(1)])
+    expected = model.recommend(direction.name, [key], 3, exclude_seen=False, deny=[model.ids[direction.target].id(1)])[
+        0
+    ]
     assert asked.ids == expected.ids
 
 
@@ -193,11 +201,11 @@ def test_ids_that_the_model_does_not_know_are_passed_over_in_lists(model: Recomm
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True, np.nan])
 @each_direction
-def test_k_must_be_an_integer_above_zero(model: Recommender, row: Direction, k: Any) -> None:
-    with pytest.raises(ParameterError, match="k must be an integer above 0, got"):
-        model.recommend(row.name, [model.ids[row.query].id(0)], k)
-    with pytest.raises(ParameterError, match="k must be an integer above 0, got"):
-        model.recommend_vectors(row.name, model.factors[row.query][:1], k)
+def test_k_must_be_an_integer_above_zero(model: Recommender, direction: Direction, k: Any) -> None:
+    with pytest.raises(ParameterError, match="k must be an integer of at least 1, got"):
+        model.recommend(direction.name, [model.ids[direction.query].id(0)], k)
+    with pytest.raises(ParameterError, match="k must be an integer of at least 1, got"):
+        model.recommend_vectors(direction.name, model.factors[direction.query][:1], k)
 
 
 def test_k_may_be_a_numpy_integer(model: Recommender) -> None:
@@ -213,11 +221,11 @@ def test_an_unknown_direction_lists_the_names(model: Recommender, name: Any) -> 
 
 
 @each_direction
-def test_an_unknown_id_is_named(model: Recommender, row: Direction) -> None:
-    with pytest.raises(UnknownIdError, match=f"unknown {row.query} id -5: the model knows"):
-        model.recommend(row.name, [model.ids[row.query].id(0), -5])
-    with pytest.raises(UnknownIdError, match=f"{row.query} ids of this model are integers, got '7'"):
-        getattr(model, row.name)("7")
+def test_an_unknown_id_is_named(model: Recommender, direction: Direction) -> None:
+    with pytest.raises(UnknownIdError, match=f"unknown {direction.query} id -5: the model knows"):
+        model.recommend(direction.name, [model.ids[direction.query].id(0), -5])
+    with pytest.raises(UnknownIdError, match=f"{direction.query} ids of this model are integers, got '7'"):
+        getattr(model, direction.name)("7")
 
 
 @pytest.mark.parametrize("lists", [{"allow": "abc"}, {"deny": "abc"}, {"allow": 5}, {"deny": ["x"]}, {"deny": [None]}])
@@ -234,10 +242,10 @@ def test_ids_and_lists_may_be_any_iterable(model: Recommender, make: Any) -> Non
 
 
 @each_direction
-def test_the_vector_of_a_known_id_gets_what_the_id_gets(model: Recommender, row: Direction) -> None:
-    own: Iterable[Any] = [] if row.across else [model.ids[row.query].id(2)]
-    by_vector = model.recommend_vectors(row.name, model.factors[row.query][2], 10, deny=own)
-    by_id = model.recommend(row.name, [model.ids[row.query].id(2)], 10, exclude_seen=False)
+def test_the_vector_of_a_known_id_gets_what_the_id_gets(model: Recommender, direction: Direction) -> None:
+    own: Iterable[Any] = [] if direction.across else [model.ids[direction.query].id(2)]
+    by_vector = model.recommend_vectors(direction.name, model.factors[direction.query][2], 10, deny=own)
+    by_id = model.recommend(direction.name, [model.ids[direction.query].id(2)], 10, exclude_seen=False)
     assert [found.ids for found in by_vector] == [found.ids for found in by_id]
 
 
@@ -298,12 +306,15 @@ def test_a_ranking_becomes_a_frame(model: Recommender, text_model: Recommender) 
 def test_users_and_items_without_interactions_can_be_asked(backend: str) -> None:
     part = LIKES.take(np.flatnonzero((LIKES.users != 4) & (LIKES.items != 7)))
     model = small_model(part, index=backend)
-    for row in DIRECTIONS.values():
-        number = 4 if row.query == "user" else 7
-        found = model.recommend(row.name, [IDS[row.query][number]], 10)[0]
+    for direction in DIRECTIONS.values():
+        number = 4 if direction.query == "user" else 7
+        found = model.recommend(direction.name, [IDS[direction.query][number]], 10)[0]
         assert found.scores.tolist() == [0.0] * 10
         if found.exact:
-            assert found.ids == [key for n, key in enumerate(IDS[row.target]) if row.across or n != number][:10]
+            assert (
+                found.ids
+                == [key for n, key in enumerate(IDS[direction.target]) if direction.across or n != number][:10]
+            )
 
 
 @each_backend

@@ -15,8 +15,8 @@ from tests.clock import Clock
 def test_both_searches_start_from_the_defaults_and_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
     # one looks at its clock at every iteration, the other at every trial: either way the time is enough for a few
-    monkeypatch.setattr(tuning, "time", Clock(tick=0.001))
-    monkeypatch.setattr(search_budget, "time", Clock(tick=0.1))
+    monkeypatch.setattr(tuning, "time", Clock(tick=0.004))
+    monkeypatch.setattr(search_budget, "time", Clock(tick=0.2))
     found = list(search_budget.searches(search_budget.load("sample:9000"), 1.0, seed=1))
     assert [search.sampler for search in found] == list(search_budget.SAMPLERS)
     first, second = found

@@ -9,7 +9,7 @@ import click
 from mfrec.cli.options import Command, is_movielens
 from mfrec.cli.output import counted
 from mfrec.coldstart.catalogue import Catalogue
-from mfrec.coldstart.content import check_content
+from mfrec.coldstart.content import encoded
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import tells_users
 from mfrec.directions import SIDES, Pair, Side
@@ -95,7 +95,8 @@ def _read(
     if found is None and bundled and (side == "item" or tells_users(source)):
         found = Catalogue.movielens(source, side)
     if found is not None:
-        check_content(found.rows(side, interactions.ids[side]), **found.roles)
+        # what would end the run after the fit ends it here
+        encoded(found.rows(side, interactions.ids[side]), **found.roles)
     return found
 
 

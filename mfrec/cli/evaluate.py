@@ -10,10 +10,9 @@ from mfrec.cli.catalogues import catalogue_options, named_sides, read_catalogue
 from mfrec.cli.options import als_params, parameter_options, params_option, read_source, source_options
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Side
-from mfrec.errors import ParameterError
+from mfrec.errors import ParameterError, check_integer
 from mfrec.evaluation import evaluate as run
 from mfrec.evaluation import evaluate_cold, splits
-from mfrec.evaluation.metrics import cutoff
 from mfrec.index import IndexParams
 from mfrec.training.fit import fit
 from mfrec.training.params import ALSParams
@@ -57,7 +56,7 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
     params = als_params(options)
     # what would end the run after the fit ends it here
     for k in options["ks"]:
-        cutoff(k)
+        check_integer("k", k, 1)
     if cold is not None:
         _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index")
         click.echo(_cold(source, cold, params, as_json, quiet, options))

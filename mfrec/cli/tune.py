@@ -9,7 +9,7 @@ import click
 from mfrec.cli.options import als_params, parameter_options, params_option, read_source, source_options
 from mfrec.cli.output import print_json, table
 from mfrec.data.interactions import Interactions
-from mfrec.errors import ParameterError
+from mfrec.errors import ParameterError, check_number
 from mfrec.evaluation.splits import random_split
 from mfrec.index import IndexParams
 from mfrec.storage.folder import check_target as check_model_target
@@ -120,8 +120,8 @@ def _without_test(
     interactions: Interactions, fraction: float, seed: int, params: Path | None
 ) -> tuple[Interactions, HeldOut | None]:
     """Take out the test part that ``mfrec evaluate`` asks for, and say what was taken out."""
-    if not 0 <= fraction < 1:
-        raise ParameterError(f"--hold-out must be at least 0 (nothing) and below 1, got {fraction:g}")
+    # 0 holds out nothing
+    check_number("--hold-out", fraction, 0, 1, high_open=True)
     if not fraction:
         return interactions, None
     rest, test = random_split(interactions, fraction, seed)

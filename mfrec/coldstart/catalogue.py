@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from mfrec.data.columns import check_roles
+from mfrec.data.columns import check_roles, require_columns
 from mfrec.data.files import read_table
 from mfrec.data.movielens import load_items, load_users
 from mfrec.directions import Side
@@ -59,10 +59,7 @@ class Catalogue:
         check_roles(self.text, self.categories, self.numbers, f" of {self.name}")
         if self.table.empty:
             raise DataError(f"{self.name} has no rows")
-        for column in [self.key, *named, *([self.label] if self.label else [])]:
-            if column not in self.table.columns:
-                have = ", ".join(map(repr, self.table.columns))
-                raise DataError(f"{self.name} has no column {column!r}: it has {have}")
+        require_columns(self.table.columns, [self.key, *named, *([self.label] if self.label else [])], self.name)
         ids = self.table[self.key]
         if ids.isna().any():
             raise DataError(f"{self.name} has {int(ids.isna().sum())} rows without a value of {self.key!r}")
@@ -105,8 +102,8 @@ class Catalogue:
         """
         if side == "user":
             users = load_users(source)
-            told = ("gender", "occupation", "region")
-            return cls(users, "user_id", categories=told, numbers=("age",), name=f"{source}'s table of users")
+            categories = ("gender", "occupation", "region")
+            return cls(users, "user_id", categories=categories, numbers=("age",), name=f"{source}'s table of users")
         movies = load_items(source)
         dated = movies.assign(year=movies["title"].str.extract(_YEAR, expand=False).astype("float64"))
         name = f"{source}'s table of movies"

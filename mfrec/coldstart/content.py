@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mfrec.arrays import Matrix
 from mfrec.coldstart.catalogue import Catalogue
-from mfrec.coldstart.extend import indexed, widened, with_cold, with_cold_items
+from mfrec.coldstart.extend import indexed, widened
 from mfrec.coldstart.features import clean, features
 from mfrec.data.columns import check_roles
 from mfrec.directions import SIDES, Pair, Side
@@ -23,23 +23,12 @@ from mfrec.errors import DataError
 from mfrec.index import IndexParams
 from mfrec.model.recommender import Recommender
 
-__all__ = [
-    "ContentModel",
-    "check_content",
-    "cold_start",
-    "fit_content",
-    "learn",
-    "weights_of",
-    "with_cold",
-    "with_cold_items",
-]
-
 ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
 
 # The vectors of items with few users are noise, so an item counts by its users. Of users, what the many with a short
 # history take has to be on a list, and popularity by interactions is that of the few with a long one. How much so was
-# cross-validated on training users of ml-100k: `python -m benchmarks.cold_weights`.
+# cross-validated on training users of ml-100k: see the README of `mfrec.evaluation`.
 EXPONENTS = Pair(user=-0.75, item=1.0)
 
 
@@ -130,7 +119,7 @@ def fit_content(
     if len(table) != len(factors):
         raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
     counts = _shares(weights, len(table))
-    transformer, matrix = _encoded(table, text, categories, numbers)
+    transformer, matrix = encoded(table, text=text, categories=categories, numbers=numbers)
     alpha, error_left = _choose(matrix, factors, counts, alphas, seed)
     regression = _fit(alpha, matrix, factors, counts)
     return ContentModel((*text, *categories), tuple(numbers), alpha, error_left, transformer, regression)
@@ -145,13 +134,6 @@ def _shares(weights: ArrayLike | None, count: int) -> NDArray[np.float64]:
         raise DataError("weights must be finite numbers of at least 0, and not all 0")
     shares: NDArray[np.float64] = given / given.mean()
     return shares
-
-
-def check_content(
-    table: pd.DataFrame, *, text: Sequence[str] = (), categories: Sequence[str] = (), numbers: Sequence[str] = ()
-) -> None:
-    """Raise what `fit_content` would raise for this table, before there are vectors to fit it to."""
-    _encoded(table, text, categories, numbers)
 
 
 def weights_of(side: Side, degree: ArrayLike) -> NDArray[np.float64]:
@@ -208,7 +190,7 @@ def cold_start(
 def _with_listed(model: Recommender, side: Side, catalogue: Catalogue) -> Recommender:
     """Place what a catalogue lists beyond what has interactions; every label of the catalogue is taken over."""
     ids, adjacency = model.ids[side], model.adjacency[side]
-    degree = np.diff(adjacency.starts)
+    degree = adjacency.degree
     warm = np.flatnonzero(degree)
     rows = catalogue.rows(side, ids.ids(warm))
     cold = catalogue.without(rows.index)
@@ -216,16 +198,16 @@ def _with_listed(model: Recommender, side: Side, catalogue: Catalogue) -> Recomm
     if len(cold):
         content = learn(model.factors[side][warm], side, rows, degree[warm], catalogue)
         vectors = content.vectors(cold)
-        told = {"columns": list(content.columns), "alpha": content.alpha, "error": round(content.error, 4)}
-        info["content"] = {**info.get("content", {}), side: told}
+        learnt = {"columns": list(content.columns), "alpha": content.alpha, "error": round(content.error, 4)}
+        info["content"] = {**info.get("content", {}), side: learnt}
     wide = widened(model, side, cold.index.tolist(), vectors, catalogue.labels())
     return replace(wide, info={**wide.info, **info, "cold": wide.info["cold"]})
 
 
-def _encoded(
-    table: pd.DataFrame, text: Sequence[str], categories: Sequence[str], numbers: Sequence[str]
+def encoded(
+    table: pd.DataFrame, *, text: Sequence[str] = (), categories: Sequence[str] = (), numbers: Sequence[str] = ()
 ) -> tuple[Any, Any]:
-    """Return the fitted transformer of a table, and its features."""
+    """Return the fitted transformer of a table and its features; raises what `fit_content` raises for the table."""
     texts = (*text, *categories)
     check_roles(text, categories, numbers, "")
     if len(table) < 2 * FOLDS:

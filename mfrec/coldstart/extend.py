@@ -58,13 +58,6 @@ def with_cold(
     return indexed(widened(model, side, ids, vectors, labels), index_params)
 
 
-def with_cold_items(
-    model: Recommender, ids: Iterable[Id], vectors: Matrix, labels: Mapping[Any, str] | None = None
-) -> Recommender:
-    """Return a model that also knows these items; see `with_cold`."""
-    return with_cold(model, "item", ids, vectors, labels)
-
-
 def widened(
     model: Recommender, side: Side, ids: Iterable[Id], vectors: Matrix, labels: Mapping[Any, str] | None = None
 ) -> Recommender:
@@ -81,7 +74,7 @@ def widened(
     factors = _placed(model.factors, side, len(ids_now), place, ids_now.numbers(given), rows)
     adjacency = _adjacency(model.adjacency, side, len(ids_now), place)
     # what has a vector without interactions: earlier additions count, the zero vectors of a fit do not
-    cold = int(((np.diff(adjacency[side].starts) == 0) & factors[side].any(axis=1)).sum())
+    cold = int(((adjacency[side].degree == 0) & factors[side].any(axis=1)).sum())
     return replace(
         model,
         factors=factors,
@@ -126,7 +119,7 @@ def _placed(
 def _adjacency(adjacency: Pair[Adjacency], side: Side, size: int, place: NDArray[np.int64]) -> Pair[Adjacency]:
     own, across = adjacency[side], adjacency[other(side)]
     counts = np.zeros(size, np.int64)
-    counts[place] = np.diff(own.starts)
+    counts[place] = own.degree
     # ids keep their order, so the numbers within a row stay ascending
     moved = Adjacency(across.starts, place[across.numbers].astype(across.numbers.dtype))
     starts = np.concatenate([[0], np.cumsum(counts)])

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mfrec.data.columns import require_columns
 from mfrec.errors import DataError
 
 KNOTS = 12
@@ -51,9 +52,7 @@ def clean(table: pd.DataFrame, texts: Sequence[str], numbers: Sequence[str]) -> 
     DataError
         When a column is missing, or one of numbers holds something else.
     """
-    missing = [name for name in (*texts, *numbers) if name not in table.columns]
-    if missing:
-        raise DataError(f"the table has no column {missing[0]!r}: it has {', '.join(map(repr, table.columns))}")
+    require_columns(table.columns, [*texts, *numbers], "the table")
     strings = {name: table[name].astype(object).where(table[name].notna(), "").astype(str) for name in texts}
     return pd.DataFrame({**strings, **{name: _floats(table[name]) for name in numbers}}, index=table.index)
 

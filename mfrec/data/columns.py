@@ -1,6 +1,6 @@
 """Columns of a user's table, checked and turned into arrays; every complaint names the column and a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,15 +20,21 @@ def require(frame: pd.DataFrame, names: list[str]) -> None:
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"expected a pandas DataFrame, got {type(frame).__name__}")
     have = list(frame.columns)
-    missing = [n for n in names if n not in have]
-    if missing:
-        listed = ", ".join(map(repr, missing))
-        raise DataError(f"missing column {listed}: the table has {', '.join(map(repr, have)) or 'no columns'}")
+    require_columns(have, names, "the table")
     twice = [n for n in names if have.count(n) > 1]
     if twice:
         raise DataError(f"column {twice[0]!r} stands {have.count(twice[0])} times in the table: rename one")
     if frame.empty:
         raise DataError("the table has no rows: there is nothing to learn from")
+
+
+def require_columns(have: Iterable[Any], names: Iterable[str], what: str) -> None:
+    """Raise DataError unless every named column is there."""
+    have = list(have)
+    missing = [name for name in dict.fromkeys(names) if name not in have]
+    if missing:
+        listed, dots = ", ".join(map(repr, have[:20])) or "no columns", ", ..." if len(have) > 20 else ""
+        raise DataError(f"{what} has no column {', '.join(map(repr, missing))}: it has {listed}{dots}")
 
 
 def check_roles(text: Sequence[str], categories: Sequence[str], numbers: Sequence[str], what: str) -> None:
@@ -90,8 +96,8 @@ def weight_column(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] 
         return None
     values = _numeric(frame[name], f"weight column {name!r}")
     with np.errstate(over="ignore"):
-        held = values.astype(np.float32)
-    bad = np.flatnonzero(~(held > 0) | ~np.isfinite(held))
+        stored = values.astype(np.float32)
+    bad = np.flatnonzero(~(stored > 0) | ~np.isfinite(stored))
     if len(bad):
         raise DataError(
             f"weight column {name!r} has {len(bad)} values that are not finite numbers above 0 "

@@ -10,6 +10,7 @@ from zlib import error as ZlibError  # noqa: N812
 
 import pandas as pd
 
+from mfrec.data.columns import require_columns
 from mfrec.errors import DataError
 
 _PARQUET = (".parquet", ".pq")
@@ -32,10 +33,7 @@ def read_table(path: Path, wanted: list[str], ids: list[str], texts: Sequence[st
         raise DataError(f"no such file: {path}")
     parquet = path.suffix.lower() in _PARQUET
     frame = _read_parquet(path) if parquet else _read_csv(path, [*ids, *texts])
-    missing = [name for name in wanted if name not in frame.columns]
-    if missing:
-        have = ", ".join(map(repr, frame.columns[:20]))
-        raise DataError(f"{path} has no column {', '.join(map(repr, missing))}: it has {have}")
+    require_columns(frame.columns, wanted, str(path))
     if not parquet:
         for name in ids:
             frame[name] = _integers_if_lossless(frame[name])

@@ -1,6 +1,7 @@
 """`Interactions`: user-item interactions as one sparse matrix with ids, labels and times."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
+from mfrec.arrays import Numbers
 from mfrec.data import columns
 from mfrec.data.columns import Labels
+from mfrec.data.files import read_table
 from mfrec.directions import SIDES, Pair
 from mfrec.errors import DataError, ParameterError
 from mfrec.model.ids import IdMap
@@ -42,7 +45,7 @@ class Interactions:
     matrix: csr_matrix
     ids: Pair[IdMap]
     labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
-    times: NDArray[np.int64] | None = None
+    times: Numbers | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Interactions:
         times = columns.time_column(frame, time)
         matrix, merged, repeated = _merge(rows, cols, weights, times, (len(users), len(items)))
         notes = (f"{repeated} repeated (user, item) pairs were summed",) if repeated else ()
-        _say(notes)
+        say(notes)
         labels = Pair(
             columns.label_column(user_labels, frame, user, users),
             columns.label_column(item_labels, frame, item, items),
@@ -113,8 +116,6 @@ class Interactions:
         DataError
             When the file is missing, is no such table, or fails the checks of `from_frame`.
         """
-        from mfrec.data.files import read_table
-
         ids = [names.setdefault(side, side) for side in SIDES]
         wanted = [n for n in names.values() if isinstance(n, str)]
         return cls.from_frame(read_table(Path(path), wanted, ids), **names)
@@ -134,14 +135,14 @@ class Interactions:
         return len(self.ids.user), len(self.ids.item)
 
     @property
-    def users(self) -> NDArray[np.int64]:
+    def users(self) -> Numbers:
         """The user number of every interaction, int64, in the order of the matrix."""
         return np.repeat(np.arange(self.shape[0], dtype=np.int64), np.diff(self.matrix.indptr))
 
     @property
-    def items(self) -> NDArray[np.int64]:
+    def items(self) -> Numbers:
         """The item number of every interaction, int64, in the order of the matrix."""
-        numbers: NDArray[np.int64] = self.matrix.indices.astype(np.int64)
+        numbers: Numbers = self.matrix.indices.astype(np.int64)
         return numbers
 
     @property
@@ -151,7 +152,7 @@ class Interactions:
         return data
 
     @property
-    def degree(self) -> Pair[NDArray[np.int64]]:
+    def degree(self) -> Pair[Numbers]:
         """How many interactions each user and each item has."""
         return Pair(
             np.diff(self.matrix.indptr).astype(np.int64),
@@ -178,10 +179,10 @@ class Interactions:
         if all(len(keep[side]) == len(self.ids[side]) for side in SIDES):
             return self
         notes = self._without_data("had no interaction and were dropped")
-        _say(notes)
+        say(notes)
         matrix = csr_matrix(self.matrix[keep.user][:, keep.item])
-        ids = Pair.of(lambda side: _ids_at(self.ids[side], keep[side]))
-        labels = Pair.of(lambda side: _labels_at(self.labels[side], keep[side]))
+        ids = Pair.of(lambda side: self.ids[side].take(keep[side]))
+        labels = Pair.of(lambda side: (texts := self.labels[side]) and texts.take(keep[side]))
         # rows and columns keep their relative order, so the stored values do too
         return Interactions(matrix, ids, labels, self.times, self.notes + notes)
 
@@ -224,18 +225,19 @@ class Interactions:
         return tuple(f"{n} of {len(self.ids[side])} {side}s {what}" for side, n in empty.items() if n)
 
 
-def _say(notes: tuple[str, ...]) -> None:
+def say(notes: Iterable[str]) -> None:
+    """Write notes to the log."""
     for note in notes:
         log.warning(note)
 
 
 def _merge(
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
+    rows: Numbers,
+    cols: Numbers,
     weights: NDArray[Any] | None,
-    times: NDArray[np.int64] | None,
+    times: Numbers | None,
     shape: tuple[int, int],
-) -> tuple[csr_matrix, NDArray[np.int64] | None, int]:
+) -> tuple[csr_matrix, Numbers | None, int]:
     """Sort by (row, column), sum the weights of repeated pairs and keep their latest time."""
     key = rows * shape[1] + cols
     order = np.argsort(key, kind="stable")
@@ -255,7 +257,7 @@ def _merge(
     return matrix, latest, len(key) - len(starts)
 
 
-def _positions(rows: ArrayLike, count: int) -> NDArray[np.int64]:
+def _positions(rows: ArrayLike, count: int) -> Numbers:
     chosen = np.asarray(rows)
     if chosen.dtype == bool:
         if chosen.shape != (count,):
@@ -270,13 +272,3 @@ def _positions(rows: ArrayLike, count: int) -> NDArray[np.int64]:
     if len(np.unique(chosen)) != len(chosen):
         raise ParameterError("rows names the same interaction more than once")
     return chosen.astype(np.int64)
-
-
-def _ids_at(ids: IdMap, numbers: NDArray[np.int64]) -> IdMap:
-    if isinstance(ids.values, StringArray):
-        return IdMap(ids.side, StringArray.pack(ids.ids(numbers)))
-    return IdMap(ids.side, ids.values[numbers])
-
-
-def _labels_at(labels: StringArray | None, numbers: NDArray[np.int64]) -> StringArray | None:
-    return None if labels is None else StringArray.pack(labels[i] for i in numbers.tolist())

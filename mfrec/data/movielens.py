@@ -2,6 +2,8 @@
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,10 +84,7 @@ def load_movielens(name: str | os.PathLike[str], data_home: str | os.PathLike[st
         When the release is not there, a file is missing or empty, a zip is broken, or naming the first line
         that cannot be read.
     """
-    path, known = _locate(name, data_home)
-    with open_source(path) as opened:
-        root, layout = detect(opened)
-        release = known if known and known.layout == layout else _describe(path.stem, root, layout)
+    with _opened(name, data_home) as (root, release):
         ratings = read_ratings(root, release)
         movies = read_movies(root, release)
     titled = movies[movies["title"] != ""]
@@ -103,10 +102,8 @@ def load_items(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
     DataError
         As `load_movielens` does.
     """
-    path, known = _locate(name, data_home)
-    with open_source(path) as opened:
-        root, layout = detect(opened)
-        return read_movies(root, known if known and known.layout == layout else _describe(path.stem, root, layout))
+    with _opened(name, data_home) as (root, release):
+        return read_movies(root, release)
 
 
 def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -120,18 +117,23 @@ def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
     DataError
         Where the release tells nothing, or naming the first line that cannot be read.
     """
-    path, _ = _locate(name, data_home)
-    with open_source(path) as opened:
-        root, _ = detect(opened)
+    with _opened(name, data_home) as (root, _):
         return read_users(root)
 
 
 def tells_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> bool:
     """Whether `load_users` has something to read; DataError where there is no such release."""
-    path, _ = _locate(name, data_home)
-    with open_source(path) as opened:
-        root, _ = detect(opened)
+    with _opened(name, data_home) as (root, _):
         return users_file(root) is not None
+
+
+@contextmanager
+def _opened(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> Iterator[tuple[Root, Release]]:
+    """Open a release for reading: its folder or zip, and what is known about it."""
+    path, known = _locate(name, home)
+    with open_source(path) as opened:
+        root, layout = detect(opened)
+        yield root, known if known and known.layout == layout else _describe(path.stem, root, layout)
 
 
 def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> tuple[Path, Release | None]:

@@ -7,18 +7,18 @@ what makes the sample fit for tests of quality and for benchmarks of scale alike
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from mfrec.arrays import Numbers, Values
 from mfrec.data.interactions import Interactions
 from mfrec.directions import Pair
-from mfrec.errors import ParameterError
+from mfrec.errors import ParameterError, check_integer
 from mfrec.model.ids import IdMap
 from mfrec.model.string_array import StringArray
 
 GENRES = ("Action", "Comedy", "Crime", "Drama", "Fantasy", "Horror", "Musical", "Romance", "Thriller", "Western")
 
-# how much of what a user touches is of the user's own taste
+# the share of a user's interactions that are of the user's own taste
 LOYALTY = 0.85
 START = 1_500_000_000
 YEAR = 365 * 24 * 3600
@@ -41,8 +41,8 @@ class Sample:
     """
 
     interactions: Interactions
-    genre: Pair[NDArray[np.int64]]
-    withheld: NDArray[np.int64]
+    genre: Pair[Numbers]
+    withheld: Numbers
 
 
 def sample(
@@ -87,8 +87,7 @@ def sample(
 
 def _check(n_users: int, n_items: int, n_interactions: int, n_genres: int) -> None:
     for name, value in (("n_users", n_users), ("n_items", n_items), ("n_genres", n_genres)):
-        if value < 1:
-            raise ParameterError(f"{name} must be above 0, got {value}")
+        check_integer(name, value, 1)
     if n_genres > n_items:
         raise ParameterError(f"{n_genres} genres for {n_items} items: n_genres must be at most n_items")
     least, most = n_users + n_items, n_users * n_items // 4
@@ -99,7 +98,7 @@ def _check(n_users: int, n_items: int, n_interactions: int, n_genres: int) -> No
         )
 
 
-def _draw_pairs(rng: np.random.Generator, genre: Pair[NDArray[np.int64]], count: int) -> NDArray[np.int64]:
+def _draw_pairs(rng: np.random.Generator, genre: Pair[Numbers], count: int) -> Numbers:
     """Return ``count`` distinct pairs as ``user * n_items + item``, ascending; every user and item occurs."""
     n_users, n_items = len(genre.user), len(genre.item)
     every_user = np.arange(n_users) * n_items + _items_for(rng, genre, np.arange(n_users))
@@ -113,13 +112,13 @@ def _draw_pairs(rng: np.random.Generator, genre: Pair[NDArray[np.int64]], count:
     return keys
 
 
-def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+def _distinct(keys: Numbers) -> Numbers:
     ordered = np.sort(keys)
-    distinct: NDArray[np.int64] = ordered[np.diff(ordered, prepend=-1) > 0]
+    distinct: Numbers = ordered[np.diff(ordered, prepend=-1) > 0]
     return distinct
 
 
-def _items_for(rng: np.random.Generator, genre: Pair[NDArray[np.int64]], users: NDArray[np.int64]) -> NDArray[np.int64]:
+def _items_for(rng: np.random.Generator, genre: Pair[Numbers], users: Numbers) -> Numbers:
     """Draw one item per user: mostly of the user's taste, within it by popularity."""
     n_genres = int(genre.item.max()) + 1
     loyal = rng.random(len(users)) < LOYALTY
@@ -129,18 +128,16 @@ def _items_for(rng: np.random.Generator, genre: Pair[NDArray[np.int64]], users: 
     sizes = np.diff(starts)[wanted]
     # inverse of a power law's distribution function: small places, the popular items, come up most
     places = (sizes * rng.random(len(users)) ** 2.5).astype(np.int64)
-    items: NDArray[np.int64] = by_genre[starts[wanted] + np.minimum(places, sizes - 1)]
+    items: Numbers = by_genre[starts[wanted] + np.minimum(places, sizes - 1)]
     return items
 
 
-def _power_law(rng: np.random.Generator, count: int, exponent: float) -> NDArray[np.float64]:
+def _power_law(rng: np.random.Generator, count: int, exponent: float) -> Values:
     weights = (np.arange(count) + 5.0) ** -exponent
     return rng.permutation(weights / weights.sum())
 
 
-def _withhold(
-    rng: np.random.Generator, users: NDArray[np.int64], items: NDArray[np.int64], genre: Pair[NDArray[np.int64]]
-) -> NDArray[np.int64]:
+def _withhold(rng: np.random.Generator, users: Numbers, items: Numbers, genre: Pair[Numbers]) -> Numbers:
     """Return the positions of one own-taste like per user, of users and items that keep another."""
     n_of_user, n_of_item = np.bincount(users), np.bincount(items)
     own = np.flatnonzero((genre.user[users] == genre.item[items]) & (n_of_user[users] > 1) & (n_of_item[items] > 1))
@@ -149,13 +146,11 @@ def _withhold(
     chosen = own[(starts[:-1] + (sizes * rng.random(len(sizes))).astype(np.int64))[sizes > 0]]
     # an item may be withheld from several users as long as one like of it stays
     left = n_of_item - np.bincount(items[chosen], minlength=len(n_of_item))
-    spared: NDArray[np.int64] = chosen[left[items[chosen]] > 0]
+    spared: Numbers = chosen[left[items[chosen]] > 0]
     return spared
 
 
-def _keep(
-    rng: np.random.Generator, keys: NDArray[np.int64], withheld: NDArray[np.int64], count: int, n_items: int
-) -> NDArray[np.int64]:
+def _keep(rng: np.random.Generator, keys: Numbers, withheld: Numbers, count: int, n_items: int) -> Numbers:
     """Drop the withheld pairs, and of the rest at random what is over ``count``; no row or column runs empty."""
     kept = np.delete(keys, withheld)
     places = np.arange(len(kept))
@@ -174,9 +169,9 @@ def _keep(
 
 def _interactions(
     rng: np.random.Generator,
-    users: NDArray[np.int64],
-    items: NDArray[np.int64],
-    genre: Pair[NDArray[np.int64]],
+    users: Numbers,
+    items: Numbers,
+    genre: Pair[Numbers],
 ) -> Interactions:
     shape = len(genre.user), len(genre.item)
     starts = np.searchsorted(users, np.arange(shape[0] + 1))

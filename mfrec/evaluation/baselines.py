@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from mfrec.arrays import Numbers, Scores, lengths
+from mfrec.arrays import Numbers, Scores, unit_rows
 from mfrec.directions import DIRECTIONS, Pair, Side, other
 from mfrec.evaluation.ranking import Scorer, best_k, best_scores
 from mfrec.model.adjacency import Adjacency
@@ -19,8 +19,7 @@ Baseline = Callable[[Pair[Adjacency], int, int], Scorer]
 
 def degree(adjacency: Pair[Adjacency], side: Side) -> Scores:
     """Return how many training interactions each user or item has, as float32 scores."""
-    counts: Scores = np.diff(adjacency[side].starts).astype(np.float32)
-    return counts
+    return adjacency[side].degree.astype(np.float32)
 
 
 def constant(scores: Scores) -> Scorer:
@@ -45,7 +44,7 @@ def dot(factors: Factors, query: Side, target: Side) -> Scorer:
 
 def cosine(factors: Factors, side: Side) -> Scorer:
     """Score by the cosine of the factors; 0 where a vector is zero."""
-    unit = (factors[side] / np.maximum(lengths(factors[side]), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
+    unit = unit_rows(factors[side])
     return lambda numbers: unit[numbers] @ unit.T
 
 
@@ -108,47 +107,26 @@ def model_scorer(name: str, factors: Factors, adjacency: Pair[Adjacency], neighb
     return near if name == "item2item" else votes(near, adjacency, neighbours)
 
 
-def _popularity(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return constant(degree(adjacency, "item"))
-
-
-def _most_active(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return constant(degree(adjacency, "user"))
-
-
-def _random_items(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return at_random(len(adjacency.item), seed)
-
-
-def _random_users(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return at_random(len(adjacency.user), seed)
-
-
-def _random_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return votes(_random_users(adjacency, neighbours, seed), adjacency, neighbours)
-
-
-def _active_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return votes(_most_active(adjacency, neighbours, seed), adjacency, neighbours)
-
-
-def _similar_items(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return together(adjacency, "item")
-
-
-def _similar_voters(adjacency: Pair[Adjacency], neighbours: int, seed: int) -> Scorer:
-    return votes(together(adjacency, "user"), adjacency, neighbours)
-
-
-# per direction: name -> scorer; "random" and "most-active" choose the voters in user2user
+# per direction: name -> what makes the scorer from the training data, the number of neighbours and a seed; in
+# user2user "random" and "most-active" choose the voters
 BASELINES: Mapping[str, Mapping[str, Baseline]] = {
-    "user2item": {"popularity": _popularity, "random": _random_items},
-    "item2item": {"popularity": _popularity, "random": _random_items, "co-occurrence": _similar_items},
-    "user2user": {
-        "popularity": _popularity,
-        "most-active": _active_voters,
-        "random": _random_voters,
-        "co-occurrence": _similar_voters,
+    "user2item": {
+        "popularity": lambda data, neighbours, seed: constant(degree(data, "item")),
+        "random": lambda data, neighbours, seed: at_random(len(data.item), seed),
     },
-    "item2user": {"most-active": _most_active, "random": _random_users},
+    "item2item": {
+        "popularity": lambda data, neighbours, seed: constant(degree(data, "item")),
+        "random": lambda data, neighbours, seed: at_random(len(data.item), seed),
+        "co-occurrence": lambda data, neighbours, seed: together(data, "item"),
+    },
+    "user2user": {
+        "popularity": lambda data, neighbours, seed: constant(degree(data, "item")),
+        "most-active": lambda data, neighbours, seed: votes(constant(degree(data, "user")), data, neighbours),
+        "random": lambda data, neighbours, seed: votes(at_random(len(data.user), seed), data, neighbours),
+        "co-occurrence": lambda data, neighbours, seed: votes(together(data, "user"), data, neighbours),
+    },
+    "item2user": {
+        "most-active": lambda data, neighbours, seed: constant(degree(data, "user")),
+        "random": lambda data, neighbours, seed: at_random(len(data.user), seed),
+    },
 }

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.arrays import Numbers
+from mfrec.arrays import Numbers, Values
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import ContentModel, learn, weights_of
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Pair, Side
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.evaluate import above_zero
-from mfrec.evaluation.metrics import RANK_METRICS, Values, cutoff
+from mfrec.evaluation.metrics import RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.splits import generator
 from mfrec.model.adjacency import Adjacency
@@ -30,6 +29,9 @@ METRICS = ("recall", "query_hit_rate", "ndcg")
 SHOWN = {"recall": "recall", "query_hit_rate": "hit rate"}
 EVERYTHING = "all items"
 HELD_OUT = "held-out items"
+
+# (what is ranked, contender, metric, k) -> one value per user
+Figures = dict[tuple[str, str, str, int], Values]
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ class ColdReport:
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
-    """A fit that knows nothing of what is held out, and what the users asked took of it."""
+class _ColdSplit:
+    """A fit that knows nothing of what is held out, and the users whose lists are judged."""
 
     side: Side
     cold: NDArray[np.bool_]
@@ -152,8 +154,9 @@ def evaluate_cold(
 ) -> ColdReport:
     """Hold items (or users) out entirely, give them vectors from their content, and look at users' lists.
 
-    Of items, the users who took a held-out one and also something else are asked, and their lists should hold the
-    held-out items they took. Of users, the held-out ones are asked, and their lists should hold what they took.
+    With items held out, the queries are the users who interacted with a held-out item and with something else; their
+    lists should hold those held-out items. With users held out, the queries are these users, and their lists should
+    hold the items they interacted with.
     The baselines: the mean vector, which is the fit without content; popularity, the number of users of an item,
     and for users also popularity where each training user has one vote, shared among the user's items; and random,
     by expectation over all orders, like every tie.
@@ -188,24 +191,21 @@ def evaluate_cold(
     ParameterError
         For an unknown side, or a fraction, a k, a seed or a number of queries out of range.
     """
-    ks = tuple(sorted({cutoff(each) for each in (k if isinstance(k, Iterable) else (k,))}))
+    ks = cutoffs(k)
     if side not in SIDES:
         raise ParameterError(f"side must be user or item, got {side!r}")
-    if not 0 < fraction < 1:
-        raise ParameterError(f"fraction must be above 0 and below 1, got {fraction!r}")
-    if not ks:
-        raise ParameterError("name at least one cut-off k")
-    most = above_zero("max_queries", max_queries)
+    check_fraction("fraction", fraction)
+    check_integer("max_queries", max_queries, 1)
     catalogue = Catalogue(table, key, text, categories, numbers)
     rows = catalogue.rows(side, interactions.ids[side])
-    trial = _hold_out(interactions, side, fraction, params, most, progress, seed)
-    warm = trial.train.degree[side] > 0
-    counts = trial.train.degree[side][warm]
-    content = learn(trial.factors[side][warm], side, rows[warm], counts, catalogue)
-    mean = np.average(trial.factors[side][warm], axis=0, weights=weights_of(side, counts))
-    contenders = _contenders(trial, content.vectors(rows[trial.cold]), mean)
-    figures = _figures(trial, contenders, ks)
-    return _report(trial, content, figures)
+    split = _hold_out(interactions, side, fraction, params, max_queries, progress, seed)
+    warm = split.train.degree[side] > 0
+    counts = split.train.degree[side][warm]
+    content = learn(split.factors[side][warm], side, rows[warm], counts, catalogue)
+    mean = np.average(split.factors[side][warm], axis=0, weights=weights_of(side, counts))
+    contenders = _contenders(split, content.vectors(rows[split.cold]), mean)
+    figures = _figures(split, contenders, ks)
+    return _report(split, content, figures)
 
 
 def _hold_out(
@@ -216,7 +216,7 @@ def _hold_out(
     max_queries: int,
     progress: bool,
     seed: int,
-) -> _Trial:
+) -> _ColdSplit:
     rng = generator(seed)
     cold = np.zeros(len(interactions.ids[side]), bool)
     cold[rng.permutation(len(cold))[: max(1, round(fraction * len(cold)))]] = True
@@ -228,18 +228,18 @@ def _hold_out(
         raise DataError("nobody can be asked: no user of a held-out item has interacted with anything else")
     if len(asked) > max_queries:
         asked = np.sort(rng.choice(asked, max_queries, replace=False))
-    return _Trial(side, cold, train, test, fit_als(train, params, progress=progress), asked)
+    return _ColdSplit(side, cold, train, test, fit_als(train, params, progress=progress), asked)
 
 
-def _contenders(trial: _Trial, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
-    train = trial.train
+def _contenders(split: _ColdSplit, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
+    train = split.train
     contenders = {
-        "content": _with_rows(trial, vectors),
-        "mean vector": _with_rows(trial, mean),
+        "content": _with_rows(split, vectors),
+        "mean vector": _with_rows(split, mean),
         "popularity": constant(train.degree.item.astype(np.float32)),
         "random": constant(np.zeros(len(train.ids.item), np.float32)),
     }
-    if trial.side == "item":
+    if split.side == "item":
         return contenders
     share = 1 / np.maximum(train.degree.user, 1)
     votes = np.bincount(train.items, share[train.users], minlength=train.shape[1])
@@ -247,27 +247,25 @@ def _contenders(trial: _Trial, vectors: NDArray[Any], mean: NDArray[Any]) -> dic
     return {**contenders, "popularity, one vote each": constant(votes.astype(np.float32)), "random": random}
 
 
-def _with_rows(trial: _Trial, vectors: NDArray[Any]) -> Scorer:
+def _with_rows(split: _ColdSplit, vectors: NDArray[Any]) -> Scorer:
     """Score by the inner product, with vectors for what is held out."""
-    matrix = trial.factors[trial.side].copy()
-    matrix[trial.cold] = vectors
-    both = Pair.of(lambda side: matrix if side == trial.side else trial.factors[side])
+    matrix = split.factors[split.side].copy()
+    matrix[split.cold] = vectors
+    both = Pair.of(lambda side: matrix if side == split.side else split.factors[side])
     return dot(Factors(both.user, both.item), "user", "item")
 
 
-def _figures(
-    trial: _Trial, contenders: Mapping[str, Scorer], ks: tuple[int, ...]
-) -> dict[tuple[str, str, str, int], Values]:
+def _figures(split: _ColdSplit, contenders: Mapping[str, Scorer], ks: tuple[int, ...]) -> Figures:
     """Return one value per user asked for every figure."""
-    groups = {EVERYTHING: np.arange(trial.train.shape[1])}
-    if trial.side == "item":
-        groups = {HELD_OUT: np.flatnonzero(trial.cold), **groups}
-    found = {}
+    groups = {EVERYTHING: np.arange(split.train.shape[1])}
+    if split.side == "item":
+        groups = {HELD_OUT: np.flatnonzero(split.cold), **groups}
+    found: Figures = {}
     for ranked, items in groups.items():
-        seen, taken = (_adjacency(part.matrix[trial.asked][:, items]) for part in (trial.train, trial.test))
-        nothing = Adjacency(np.zeros(len(trial.asked) + 1, np.int64), np.zeros(0, np.int64))
+        seen, taken = (_adjacency(part.matrix[split.asked][:, items]) for part in (split.train, split.test))
+        nothing = Adjacency.empty(len(split.asked))
         masks = {"plain": nothing, "unseen": seen}
-        task = Task(trial.asked, taken, masks, len(items), width=trial.train.shape[1])
+        task = Task(split.asked, taken, masks, len(items), width=split.train.shape[1])
         for name, scorer in contenders.items():
             ranks = by_scores(task, _among(scorer, items), ("unseen",), ks)["unseen"].ranks
             for metric in METRICS:
@@ -286,16 +284,18 @@ def _among(scorer: Scorer, items: Numbers) -> Scorer:
     return lambda numbers: np.ascontiguousarray(scorer(numbers)[:, items])
 
 
-def _report(trial: _Trial, content: ContentModel, figures: Mapping[tuple[str, str, str, int], Values]) -> ColdReport:
+def _report(
+    split: _ColdSplit, content: ContentModel, figures: Mapping[tuple[str, str, str, int], Values]
+) -> ColdReport:
     rows = []
     for (ranked, name, metric, k), values in figures.items():
         ahead = figures[ranked, "content", metric, k] - values
         error = float(ahead.std(ddof=1) / np.sqrt(len(ahead))) if len(ahead) > 1 else 0.0
         rows.append(ColdRow(ranked, name, metric, k, float(values.mean()), float(ahead.mean()), error))
     return ColdReport(
-        trial.side,
-        int(trial.cold.sum()),
-        len(trial.asked),
+        split.side,
+        int(split.cold.sum()),
+        len(split.asked),
         tuple(rows),
         content.columns,
         content.alpha,

@@ -8,13 +8,12 @@ import numpy as np
 from mfrec.arrays import Numbers, Scores
 from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair, find_direction
-from mfrec.errors import DataError, ParameterError, UnmeasurableError
+from mfrec.errors import DataError, ParameterError, UnmeasurableError, check_integer
 from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
-from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoff
+from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import PROTOCOLS, Lister, Outcome, Scorer, Task, by_lists, by_scores
 from mfrec.evaluation.report import Report, Row
-from mfrec.evaluation.splits import generator
-from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, Held, hold
+from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, HeldOutEvents, match
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.recommender import Recommender
@@ -65,8 +64,8 @@ def evaluate(
     directions, protocols
         Which to measure.
     train
-        The training part, for its times: item2item then asks for the item that the user touched last before each
-        held-out event, instead of a random one.
+        The training part, for its times: the query of item2item is then the item that the user interacted with last
+        before each held-out event, instead of a random one.
     baselines
         Whether to measure popularity, most-active, random and co-occurrence too.
     through_index
@@ -96,14 +95,14 @@ def evaluate(
         out, with a note.
     """
     names = [find_direction(d).name for d in _listed(directions)]
-    plan = Plan(_cutoffs(k), _known_protocols(protocols), above_zero("neighbours", neighbours), seed)
-    most = above_zero("max_queries", max_queries)
-    generator(seed)
-    held = hold(model.ids, model.adjacency, test, train, warm=warm, max_queries=most, seed=seed)
-    tasks, notes = _tasks(names, held)
+    for parameter, value, low in (("neighbours", neighbours, 1), ("max_queries", max_queries, 1), ("seed", seed, 0)):
+        check_integer(parameter, value, low)
+    plan = Plan(cutoffs(k), _known_protocols(protocols), neighbours, seed)
+    events = match(model.ids, model.adjacency, test, train, warm=warm, max_queries=max_queries, seed=seed)
+    tasks, notes = _tasks(names, events)
     rows = []
     for each, task in tasks.items():
-        contenders = _contenders(each, model.factors, held, plan, name, scorers or {}, baselines)
+        contenders = _contenders(each, model.factors, events, plan, name, scorers or {}, baselines)
         found: dict[str, Outcomes] = {
             c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()
         }
@@ -111,9 +110,9 @@ def evaluate(
             indexed = {f"{name} (index)": _through_index(each, model, task, plan)}
             found = {name: found.pop(name)} | indexed | found
         rows += [row for protocol in plan.protocols for row in _rows(each, protocol, task, found, plan.ks)]
-    questions = {d: QUESTIONS[d].format(recent=held.recent_is, neighbours=neighbours) for d in tasks}
+    questions = {d: QUESTIONS[d].format(recent=events.recent_is, neighbours=neighbours) for d in tasks}
     sizes = {d: {"queries": len(task.queries), "events": len(task.relevant.numbers)} for d, task in tasks.items()}
-    return Report(tuple(rows), questions, sizes, held.notes + notes)
+    return Report(tuple(rows), questions, sizes, events.notes + notes)
 
 
 def measure(factors: Factors, train: Interactions, test: Interactions, k: int | Iterable[int] = 20) -> dict[str, float]:
@@ -137,18 +136,18 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     by_item = train.matrix.T.tocsr()
     by_item.sort_indices()
     adjacency = Pair(by_user, Adjacency.from_csr(by_item.indptr, by_item.indices))
-    ks = _cutoffs(k)
-    task = TASKS["user2item"](hold(train.ids, adjacency, test, max_queries=len(train.ids.user)))
+    ks = cutoffs(k)
+    task = TASKS["user2item"](match(train.ids, adjacency, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
 
 
-def _tasks(names: list[str], held: Held) -> tuple[dict[str, Task], tuple[str, ...]]:
-    """Return what each direction is asked, without those that nothing can be asked of, and what is to be said."""
+def _tasks(names: list[str], events: HeldOutEvents) -> tuple[dict[str, Task], tuple[str, ...]]:
+    """Return the task of every direction that has a query, and notes on what was left out."""
     tasks, notes = {}, []
     for name in names:
         try:
-            tasks[name] = TASKS[name](held)
+            tasks[name] = TASKS[name](events)
         except UnmeasurableError as error:
             notes.append(f"{name} is not measured: {error}")
         else:
@@ -161,20 +160,22 @@ def _tasks(names: list[str], held: Held) -> tuple[dict[str, Task], tuple[str, ..
 def _contenders(
     name: str,
     factors: Factors,
-    held: Held,
+    events: HeldOutEvents,
     plan: Plan,
     model_name: str,
     scorers: Mapping[str, Mapping[str, Scorer]],
     baselines: bool,
 ) -> dict[str, Scorer]:
-    contenders = {model_name: model_scorer(name, factors, held.adjacency, plan.neighbours)}
-    for contender, given in scorers.items():
-        if name in given:
+    contenders = {model_name: model_scorer(name, factors, events.adjacency, plan.neighbours)}
+    for contender, by_direction in scorers.items():
+        if name in by_direction:
             voting = name == "user2user"
-            contenders[contender] = votes(given[name], held.adjacency, plan.neighbours) if voting else given[name]
+            contenders[contender] = (
+                votes(by_direction[name], events.adjacency, plan.neighbours) if voting else by_direction[name]
+            )
     if baselines:
         for contender, make in BASELINES[name].items():
-            contenders[contender] = make(held.adjacency, plan.neighbours, plan.seed)
+            contenders[contender] = make(events.adjacency, plan.neighbours, plan.seed)
     return contenders
 
 
@@ -234,17 +235,3 @@ def _known_protocols(protocols: Iterable[str]) -> tuple[str, ...]:
     if not names:
         raise ParameterError(f"name at least one protocol: {', '.join(PROTOCOLS)}")
     return tuple(names)
-
-
-def _cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
-    given = list(k) if isinstance(k, Iterable) else [k]
-    if not given:
-        raise ParameterError("name at least one cut-off k")
-    return tuple(sorted({cutoff(each) for each in given}))
-
-
-def above_zero(name: str, value: int) -> int:
-    """Return a checked number."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ParameterError(f"{name} must be an integer above 0, got {value!r}")
-    return int(value)

@@ -11,7 +11,7 @@ Without ties these are the textbook definitions: Manning, Raghavan and Schütze,
 Retrieval" (2008), chapter 8; Järvelin and Kekäläinen (2002) for NDCG.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from mfrec.errors import DataError, ParameterError
+from mfrec.arrays import Values
+from mfrec.errors import DataError, ParameterError, check_integer
 
 Counts = NDArray[np.int64]
-Values = NDArray[np.float64]
 
 # rank of an event whose target is not in the list at all; beyond every cut-off
 MISSED = 2**31
@@ -116,25 +116,24 @@ def _run_starts(query: Counts, above: Counts) -> Counts:
     return np.flatnonzero(changes)
 
 
-def cutoff(k: int) -> int:
-    """Return a checked cut-off; ParameterError for what no list can be cut at."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ParameterError(f"k must be an integer above 0, got {k!r}")
-    if k >= MISSED:
-        raise ParameterError(f"k must be below 2**31, got {k}: no list is that long")
-    return int(k)
+def cutoffs(k: int | Iterable[int]) -> tuple[int, ...]:
+    """Return one or many list lengths, checked, distinct and ascending."""
+    given = list(k) if isinstance(k, Iterable) else [k]
+    if not given:
+        raise ParameterError("name at least one cut-off k")
+    return tuple(sorted({check_integer("k", each, 1) for each in given}))
 
 
 def _within(ranks: Ranks, k: int) -> Counts:
     """Return how many of each event's tied places lie within the first k."""
-    k = cutoff(k)
+    k = check_integer("k", k, 1)
     within: Counts = np.minimum(np.maximum(k - ranks.above, 0), ranks.tied)
     return within
 
 
 def _depth(ranks: Ranks, k: int) -> int:
     """Return how many of the first k places can matter: no deeper than any event, or than its query has events."""
-    deepest = (ranks.above + ranks.tied)[ranks.above < cutoff(k)].max(initial=1)
+    deepest = (ranks.above + ranks.tied)[ranks.above < k].max(initial=1)
     return int(min(k, max(deepest, ranks.relevant.max())))
 
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mfrec.arrays import Numbers, Scores
 from mfrec.evaluation.metrics import MISSED, Counts, Ranks
 from mfrec.model.adjacency import Adjacency
-
-Numbers = NDArray[np.int64]
-Scores = NDArray[np.float32]
 
 # scores every target for some queries: query numbers -> a fresh float32 array of shape (queries, targets), which
 # the caller may overwrite; higher is better
@@ -62,7 +60,7 @@ class Task:
     @property
     def event_query(self) -> Numbers:
         """The place of each held-out event's query."""
-        return np.repeat(np.arange(len(self.queries)), np.diff(self.relevant.starts))
+        return np.repeat(np.arange(len(self.queries)), self.relevant.degree)
 
 
 @dataclass(frozen=True, eq=False)

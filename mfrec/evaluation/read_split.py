@@ -1,7 +1,5 @@
 """Parts that somebody else has split, put over one id space."""
 
-import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.interactions import Interactions
+from mfrec.data.columns import require_columns
+from mfrec.data.files import read_table
+from mfrec.data.interactions import Interactions, say
 from mfrec.directions import SIDES
 from mfrec.errors import DataError
-
-log = logging.getLogger("mfrec")
 
 Table = pd.DataFrame | Interactions | str | Path
 
@@ -83,22 +81,16 @@ def read_split(
 
 def without_training(train: Interactions, test: Interactions) -> tuple[str, ...]:
     """Say how many users and items of the test part the training part knows nothing of."""
-    known, asked = train.degree, test.degree
+    trained, tested = train.degree, test.degree
     notes = []
     for side in SIDES:
-        cold = (known[side] == 0) & (asked[side] > 0)
+        cold = (trained[side] == 0) & (tested[side] > 0)
         if cold.any():
             notes.append(
-                f"{int(cold.sum())} of {int((asked[side] > 0).sum())} {side}s of the test part have no training "
-                f"data ({int(asked[side][cold].sum())} of {len(test)} test interactions)"
+                f"{int(cold.sum())} of {int((tested[side] > 0).sum())} {side}s of the test part have no training "
+                f"data ({int(tested[side][cold].sum())} of {len(test)} test interactions)"
             )
     return tuple(notes)
-
-
-def say(notes: Iterable[str]) -> None:
-    """Write notes to the log."""
-    for note in notes:
-        log.warning(note)
 
 
 def _frame(table: Table, part: str, user: str, item: str, names: dict[str, Any]) -> pd.DataFrame:
@@ -111,15 +103,11 @@ def _frame(table: Table, part: str, user: str, item: str, names: dict[str, Any])
     path = Path(table)
     if path.suffix == ".txt":
         return _checked(read_lists(path, user, item), part, columns)
-    from mfrec.data.files import read_table
-
     return _checked(read_table(path, columns, [user, item]), part, columns)
 
 
 def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame:
-    missing = [c for c in columns if c not in frame.columns]
-    if missing:
-        raise DataError(f"the {part} part has no column {missing[0]!r}: it has {', '.join(map(repr, frame.columns))}")
+    require_columns(frame.columns, columns, f"the {part} part")
     if frame.empty:
         raise DataError(f"the {part} part has no rows")
     return frame[columns]
@@ -128,8 +116,7 @@ def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame
 def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFrame:
     """Read lines of a user number and its item numbers, whatever the file is called.
 
-    A line with the user alone adds nothing, and neither does an item that its user has already: lists say who touched
-    what, and not how often.
+    A line with the user alone adds nothing, and neither does an item that its user has already: lists have no weights.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Splits of interactions into a part to learn from and a part to be judged by.
 
-Every part is over the same ids and numbers, so a model of the training part can be held against the test part
+Every part is over the same ids and numbers, so a model of the training part can be compared with the test part
 as it is. No (user, item) pair is in two parts. Users and items that are left without training data stay in the
 test part, where no model can do better than chance for them; how many they are is written to the log and to the
 ``notes`` of both parts.
@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, ParameterError
-from mfrec.evaluation.read_split import Split, read_split, say, without_training
+from mfrec.data.interactions import Interactions, say
+from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
+from mfrec.evaluation.read_split import Split, read_split, without_training
 
 __all__ = ["Split", "k_fold_split", "leave_last_n_split", "random_split", "read_split", "time_split"]
 
@@ -52,7 +52,7 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     DataError
         When a part would be empty.
     """
-    _check_fraction(test_fraction)
+    check_fraction("test_fraction", test_fraction)
     held_out = np.zeros(len(interactions), bool)
     order = generator(seed).permutation(len(interactions))
     held_out[order[: round(len(interactions) * test_fraction)]] = True
@@ -83,15 +83,14 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     DataError
         When a part would be empty.
     """
-    if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
-        raise ParameterError(f"folds must be an integer of at least 2, got {folds!r}")
+    check_integer("folds", folds, 2)
     order = generator(seed).permutation(len(interactions))
     borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
     for start, end in pairwise(borders):
         held_out = np.zeros(len(interactions), bool)
         held_out[order[start:end]] = True
         # what is left without training data differs little from fold to fold: it is noted, and said once
-        yield _parts(interactions, held_out, f"folds={folds}", told=start == 0)
+        yield _parts(interactions, held_out, f"folds={folds}", log=start == 0)
 
 
 def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42) -> Parts:
@@ -116,8 +115,7 @@ def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42
     DataError
         Without times, or when a part would be empty.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ParameterError(f"n must be an integer above 0, got {n!r}")
+    check_integer("n", n, 1)
     times = _times(interactions)
     users, degree = interactions.users, interactions.degree.user
     chance = generator(seed).permutation(len(interactions))
@@ -163,8 +161,7 @@ def time_split(
     times = _times(interactions)
     if cut is not None:
         return _parts(interactions, times >= _seconds(cut), f"cut={cut}")
-    share = 0.2 if test_fraction is None else test_fraction
-    _check_fraction(share)
+    share = check_fraction("test_fraction", 0.2 if test_fraction is None else test_fraction)
     return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}")
 
 
@@ -174,7 +171,7 @@ def _parts(
     what: str,
     notes: tuple[str, ...] = (),
     *,
-    told: bool = True,
+    log: bool = True,
 ) -> Parts:
     count = int(held_out.sum())
     for part, size in (("training", len(held_out) - count), ("test", count)):
@@ -182,21 +179,14 @@ def _parts(
             raise DataError(f"{what} leaves nothing of {interactions!r} in the {part} part")
     train, test = interactions.take(~held_out), interactions.take(held_out)
     found = notes + without_training(train, test)
-    if told:
+    if log:
         say(found)
     return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
 
 
 def generator(seed: int) -> np.random.Generator:
     """Return a generator; ParameterError for what is no seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed must be an integer of at least 0, got {seed!r}")
-    return np.random.default_rng(seed)
-
-
-def _check_fraction(fraction: float) -> None:
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float | np.number) or not 0 < fraction < 1:
-        raise ParameterError(f"test_fraction must be above 0 and below 1, got {fraction!r}")
+    return np.random.default_rng(check_integer("seed", seed, 0))
 
 
 def _times(interactions: Interactions) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What each direction is asked and judged by, from one split."""
+"""The queries and the relevant targets of each direction, all from one split."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ SEGMENTS = ("tail", "mid", "head")
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class HeldOutEvents:
     """The held-out events by the model's numbers (-1 where it does not know the id), and what went in.
 
     Parameters
@@ -48,7 +48,7 @@ class Held:
     seed: int
 
 
-def hold(
+def match(
     ids: Pair[IdMap],
     adjacency: Pair[Adjacency],
     test: Interactions,
@@ -57,7 +57,7 @@ def hold(
     warm: bool = False,
     max_queries: int = 20_000,
     seed: int = 42,
-) -> Held:
+) -> HeldOutEvents:
     """Match the test part to a model by external ids.
 
     Raises
@@ -86,19 +86,21 @@ def hold(
     else:
         recent = _latest_item(ids, train, train.times, kept.user, test.times[taken], rng)
         how = "the training item a user interacted with last"
-    return Held(kept, adjacency, recent, how, _notes(trained, cold & warm, kept, adjacency), max_queries, seed)
+    return HeldOutEvents(kept, adjacency, recent, how, _notes(trained, cold & warm, kept, adjacency), max_queries, seed)
 
 
-def _translate(given: IdMap, ids: IdMap) -> Numbers:
+def _translate(test_ids: IdMap, ids: IdMap) -> Numbers:
     """Return the model's number of each of the test part's numbers, -1 where it knows none."""
-    if given.kind != ids.kind:
-        raise DataError(f"{given.side} ids of the test part are of type {given.kind}, the model's of type {ids.kind}")
-    keys = given.values if isinstance(given.values, np.ndarray) else list(given)
+    if test_ids.kind != ids.kind:
+        raise DataError(
+            f"{test_ids.side} ids of the test part are of type {test_ids.kind}, the model's of type {ids.kind}"
+        )
+    keys = test_ids.values if isinstance(test_ids.values, np.ndarray) else list(test_ids)
     return ids.find(keys)
 
 
 def _is_known(by_user: Adjacency, numbers: Pair[Numbers], n_items: int) -> NDArray[np.bool_]:
-    users = np.repeat(np.arange(len(by_user)), np.diff(by_user.starts))
+    users = np.repeat(np.arange(len(by_user)), by_user.degree)
     known = users * n_items + by_user.numbers
     both = (numbers.user >= 0) & (numbers.item >= 0)
     found: NDArray[np.bool_] = both & np.isin(numbers.user * n_items + numbers.item, known)
@@ -109,7 +111,7 @@ def _is_cold(adjacency: Pair[Adjacency], numbers: Pair[Numbers]) -> NDArray[np.b
     """Mark the events whose user or item the model does not know, or knows without training data."""
     cold = np.zeros(len(numbers.user), bool)
     for side in SIDES:
-        empty = np.append(np.diff(adjacency[side].starts) == 0, True)  # number -1 takes the last
+        empty = np.append(adjacency[side].degree == 0, True)  # number -1 takes the last
         cold |= empty[numbers[side]]
     return cold
 
@@ -117,25 +119,29 @@ def _is_cold(adjacency: Pair[Adjacency], numbers: Pair[Numbers]) -> NDArray[np.b
 def _notes(
     trained: NDArray[np.bool_], cold: NDArray[np.bool_], kept: Pair[Numbers], adjacency: Pair[Adjacency]
 ) -> tuple[str, ...]:
-    notes = [
-        f"{int(trained.sum())} of {len(trained)} test events are in the training data and were left out",
-        f"{int(cold.sum())} of {len(cold)} test events are of users or items without training data and were left out",
+    counted = [
+        (trained, "are in the training data and were left out"),
+        (cold, "are of users or items without training data and were left out"),
     ]
     for side in SIDES:
-        empty = np.append(np.diff(adjacency[side].starts) == 0, False)  # number -1 takes the last
-        unknown, without = int((kept[side] < 0).sum()), int(empty[kept[side]].sum())
-        notes += [
-            f"{unknown} of {len(kept[side])} test events are of {side}s the model has never seen: missed where "
-            f"they are ranked, left out where they are asked for",
-            f"{without} of {len(kept[side])} test events are of {side}s without training data: asked and ranked like "
-            f"the rest; warm leaves them out",
+        empty = np.append(adjacency[side].degree == 0, False)  # number -1 takes the last
+        counted += [
+            (
+                kept[side] < 0,
+                f"are of {side}s the model has never seen: missed where they are ranked, left out where they are "
+                f"asked for",
+            ),
+            (
+                empty[kept[side]],
+                f"are of {side}s without training data: asked and ranked like the rest; warm leaves them out",
+            ),
         ]
-    return tuple(note for note in notes if not note.startswith("0 "))
+    return tuple(f"{int(mask.sum())} of {len(mask)} test events {what}" for mask, what in counted if mask.any())
 
 
 def _any_item(by_user: Adjacency, users: Numbers, rng: np.random.Generator) -> Numbers:
     """Return, per event, one training item of its user, always the same for one user."""
-    sizes = np.diff(by_user.starts)
+    sizes = by_user.degree
     places = by_user.starts[:-1] + (rng.random(len(by_user)) * sizes).astype(np.int64)
     items = np.append(by_user.numbers, 0)[places].astype(np.int64)
     chosen: Numbers = np.where((users >= 0) & (sizes[users] > 0), items[users], -1)
@@ -165,40 +171,40 @@ def _latest_item(
     return np.where(users >= 0, found[len(train) :], -1)
 
 
-def _across(name: str) -> Callable[[Held], Task]:
+def _across(name: str) -> Callable[[HeldOutEvents], Task]:
     direction = DIRECTIONS[name]
 
-    def make(held: Held) -> Task:
+    def make(events: HeldOutEvents) -> Task:
         queries, relevant, notes = _group(
-            held,
-            held.numbers[direction.query],
-            held.numbers[direction.target],
+            events,
+            events.numbers[direction.query],
+            events.numbers[direction.target],
             f"whose {direction.query} the model knows",
         )
-        masks = {"plain": _no_rows(len(queries)), "unseen": _rows(held.adjacency[direction.query], queries)}
-        segments = _segments(held.adjacency[direction.query], queries) if name in SEGMENTED else np.zeros(0, np.str_)
-        return Task(queries, relevant, masks, len(held.adjacency[direction.target]), segments, notes)
+        masks = {"plain": Adjacency.empty(len(queries)), "unseen": events.adjacency[direction.query].take(queries)}
+        segments = _segments(events.adjacency[direction.query], queries) if name in SEGMENTED else np.zeros(0, np.str_)
+        return Task(queries, relevant, masks, len(events.adjacency[direction.target]), segments, notes)
 
     return make
 
 
-def _item2item(held: Held) -> Task:
-    n_items = len(held.adjacency.item)
+def _item2item(events: HeldOutEvents) -> Task:
+    n_items = len(events.adjacency.item)
     # one query per user and recent item: what the user took next, before the next training item
-    keys = np.where(held.recent >= 0, held.numbers.user * n_items + held.recent, -1)
-    asked, relevant, notes = _group(held, keys, held.numbers.item, "whose user has a training item before it")
+    keys = np.where(events.recent >= 0, events.numbers.user * n_items + events.recent, -1)
+    queries, relevant, notes = _group(events, keys, events.numbers.item, "whose user has a training item before it")
     left_out = int((keys < 0).sum())
     if left_out:
-        told = f"{left_out} of {len(keys)} events are left out: their user has no training item, or none before them"
-        notes = (told, *notes)
-    users, items = asked // n_items, asked % n_items
-    masks = {"plain": Adjacency(np.arange(len(items) + 1), items), "unseen": _rows(held.adjacency.user, users)}
+        note = f"{left_out} of {len(keys)} events are left out: their user has no training item, or none before them"
+        notes = (note, *notes)
+    users, items = queries // n_items, queries % n_items
+    masks = {"plain": Adjacency(np.arange(len(items) + 1), items), "unseen": events.adjacency.user.take(users)}
     return Task(items, relevant, masks, n_items, notes=notes)
 
 
-def _user2user(held: Held) -> Task:
+def _user2user(events: HeldOutEvents) -> Task:
     """Neighbours are users, who are all scored, but what is judged is the items they vote for."""
-    return replace(_across("user2item")(held), width=len(held.adjacency.user))
+    return replace(_across("user2item")(events), width=len(events.adjacency.user))
 
 
 SEGMENTED = frozenset({"item2user"})
@@ -210,7 +216,7 @@ QUESTIONS: Mapping[str, str] = {
     "item2user": "does an item's list hold the users held out for that item",
 }
 
-TASKS: Mapping[str, Callable[[Held], Task]] = {
+TASKS: Mapping[str, Callable[[HeldOutEvents], Task]] = {
     "user2item": _across("user2item"),
     "item2item": _item2item,
     "user2user": _user2user,
@@ -218,7 +224,9 @@ TASKS: Mapping[str, Callable[[Held], Task]] = {
 }
 
 
-def _group(held: Held, keys: Numbers, values: Numbers, measurable: str) -> tuple[Numbers, Adjacency, tuple[str, ...]]:
+def _group(
+    events: HeldOutEvents, keys: Numbers, values: Numbers, measurable: str
+) -> tuple[Numbers, Adjacency, tuple[str, ...]]:
     """Return the distinct known keys in ascending order, or a sample of them, the values of each, and what is said.
 
     ``measurable`` says of which events a key is known.
@@ -228,10 +236,10 @@ def _group(held: Held, keys: Numbers, values: Numbers, measurable: str) -> tuple
         raise UnmeasurableError(f"there is no held-out event {measurable}")
     queries = np.unique(keys[known])
     notes: tuple[str, ...] = ()
-    if len(queries) > held.max_queries:
-        notes = (f"a random {held.max_queries} of {len(queries)} queries are asked",)
-        rng = np.random.default_rng(held.seed)
-        queries = np.sort(rng.choice(queries, held.max_queries, replace=False))
+    if len(queries) > events.max_queries:
+        notes = (f"a random {events.max_queries} of {len(queries)} queries are asked",)
+        rng = np.random.default_rng(events.seed)
+        queries = np.sort(rng.choice(queries, events.max_queries, replace=False))
         known &= np.isin(keys, queries)
     keys, values = keys[known], values[known]
     order = np.argsort(keys, kind="stable")
@@ -239,20 +247,8 @@ def _group(held: Held, keys: Numbers, values: Numbers, measurable: str) -> tuple
     return queries, Adjacency(np.concatenate([[0], np.cumsum(counts)]), values[order]), notes
 
 
-def _no_rows(count: int) -> Adjacency:
-    return Adjacency(np.zeros(count + 1, np.int64), np.zeros(0, np.int64))
-
-
-def _rows(adjacency: Adjacency, numbers: Numbers) -> Adjacency:
-    """Return the rows of some numbers as an adjacency of their own."""
-    sizes = np.diff(adjacency.starts)[numbers]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    places = np.arange(starts[-1]) + np.repeat(adjacency.starts[numbers] - starts[:-1], sizes)
-    return Adjacency(starts, adjacency.numbers[places])
-
-
 def _segments(adjacency: Adjacency, queries: Numbers) -> NDArray[np.str_]:
     """Name the third of the queries, by training degree, that each one belongs to; equal degrees stay together."""
-    degree = np.diff(adjacency.starts)[queries]
+    degree = adjacency.degree[queries]
     limits = np.quantile(degree, [1 / 3, 2 / 3])
     return np.array(SEGMENTS)[np.searchsorted(limits, degree, "left")]

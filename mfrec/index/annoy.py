@@ -11,7 +11,7 @@ from annoy import AnnoyIndex
 from mfrec.arrays import NOTHING, Candidates, Numbers, Similarity, Vector, unit, unit_rows
 from mfrec.errors import BackendError
 from mfrec.index.base import LOOKED_UP, Growing, Index, Settings, exact_search
-from mfrec.index.calibrate import Queries, Trial, calibrated, heads_by_rank
+from mfrec.index.calibrate import Answered, Queries, calibrated, heads_by_rank
 from mfrec.index.params import IndexParams
 
 TREES: dict[Similarity, int] = {"dot": 20, "cosine": 30}
@@ -70,18 +70,18 @@ def prepare(candidates: Candidates, queries: Queries, params: IndexParams) -> Gr
         When the installed annoy fails its self-test.
     """
     self_test()
-    trial = Trial.of(candidates, queries, params)
+    sample = Answered.of(candidates, queries, params)
     order = by_length(candidates)
-    heads, first = {k: [0] for k in trial.ks}, 0
+    heads, first = {k: [0] for k in sample.ks}, 0
     if order is not None:
-        sizes = heads_by_rank(Index(candidates, order=order), trial)
-        first = min(sizes[trial.ks[0]][IN_EVERY_HEAD], len(candidates) - 1)
-        heads = {k: [head for head in sizes[k] if head >= first] or [first] for k in trial.ks}
+        sizes = heads_by_rank(Index(candidates, order=order), sample)
+        first = min(sizes[sample.ks[0]][IN_EVERY_HEAD], len(candidates) - 1)
+        heads = {k: [head for head in sizes[k] if head >= first] or [first] for k in sample.ks}
     trees = params.trees or TREES[candidates.similarity]
     forest = Forest(_with_items(candidates, order, first, params.seed), first, trees, params.seed)
     index = Index(candidates, forest, order)
     # with one job the same seed gives the same bytes
-    return lambda: forest.annoy.build(trees, n_jobs=1), lambda: calibrated(index, trial, heads)
+    return lambda: forest.annoy.build(trees, n_jobs=1), lambda: calibrated(index, sample, heads)
 
 
 def restore(candidates: Candidates, settings: Settings, order: Numbers | None, path: Path | None) -> Forest:

@@ -63,7 +63,7 @@ def draw(vectors: Matrix, same_side: bool, size: int, seed: int) -> Queries:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Answered:
     """Queries with their exact answers, and the recall to reach at every k, ascending.
 
     An answer holds all candidates that score as high as the best of the largest k, best first: at least k of them
@@ -77,7 +77,7 @@ class Trial:
     target: float
 
     @classmethod
-    def of(cls, candidates: Candidates, queries: Queries, params: IndexParams) -> "Trial":
+    def of(cls, candidates: Candidates, queries: Queries, params: IndexParams) -> "Answered":
         """Answer the queries exactly, block by block."""
         ks = tuple(sorted({min(k, len(candidates)) for k in params.at_k}))
         rows = max(1, _BLOCK // len(candidates))
@@ -104,17 +104,17 @@ def _best_with_ties(
     return numbers[kept], scores[kept]
 
 
-def heads_by_rank(index: Index, trial: Trial) -> dict[int, list[int]]:
+def heads_by_rank(index: Index, sample: Answered) -> dict[int, list[int]]:
     """Return by k the sizes of head to try, ascending: quantiles of where the true best lie in the order by length."""
     heads = {}
-    for k in trial.ks:
-        places = [index.places[numbers[:k]] for numbers in trial.answers if len(numbers) >= k]
+    for k in sample.ks:
+        places = [index.places[numbers[:k]] for numbers in sample.answers if len(numbers) >= k]
         pooled = np.concatenate(places) if places else np.array([k - 1])
         heads[k] = [int(place) + 1 for place in np.quantile(pooled, QUANTILES)]
     return heads
 
 
-def calibrated(index: Index, trial: Trial, heads: Mapping[int, Sequence[int]]) -> Index:
+def calibrated(index: Index, sample: Answered, heads: Mapping[int, Sequence[int]]) -> Index:
     """Return the index with the cheapest levels that reach the target.
 
     Work is counted, never timed, so that the same seed gives the same index on a busy machine.
@@ -125,8 +125,8 @@ def calibrated(index: Index, trial: Trial, heads: Mapping[int, Sequence[int]]) -
         By k, the sizes of head to try; 0 is none.
     """
     levels, shares, effort = [], {}, 0
-    for k in trial.ks:
-        level, share, _ = _cheapest(index, trial, k, heads[k], effort)
+    for k in sample.ks:
+        level, share, _ = _cheapest(index, sample, k, heads[k], effort)
         shares[str(k)] = round(share, 4)
         if level is not None:
             levels.append(level)
@@ -134,7 +134,7 @@ def calibrated(index: Index, trial: Trial, heads: Mapping[int, Sequence[int]]) -
             effort = 0 if level.head else level.effort
     order = index.order if index.order is not None else NOTHING
     longest = index.candidates.vectors[order[: max((level.head for level in levels), default=0)]]
-    measured = {"queries": len(trial.queries), "recall": shares}
+    measured = {"queries": len(sample.queries), "recall": shares}
     return replace(index, longest=np.ascontiguousarray(longest), levels=tuple(levels), measured=measured)
 
 
@@ -146,63 +146,63 @@ class _Choice(NamedTuple):
     work: float
 
 
-def _cheapest(index: Index, trial: Trial, k: int, heads: Sequence[int], least_effort: int) -> _Choice:
+def _cheapest(index: Index, sample: Answered, k: int, heads: Sequence[int], least_effort: int) -> _Choice:
     """Return the level with the least work that reaches the target; None where a scan is better."""
     n = len(index.candidates)
     best = _Choice(None, 1.0, float(n) if n > SMALL else np.inf)
-    if index.finder is None or not len(trial.queries):
+    if index.finder is None or not len(sample.queries):
         return best
     for effort in index.finder.efforts:
         if effort >= least_effort:
-            best = _cheaper(index, trial, [Level(k, effort, head) for head in heads], best)
+            best = _cheaper(index, sample, [Level(k, effort, head) for head in heads], best)
     # these efforts lie far apart: where that matters, two more are tried between the best one and the one before it
     for part in (0.71, 0.84):
         if best.level is not None and n > SMALL:
             effort = round(part * best.level.effort)
-            best = _cheaper(index, trial, [Level(k, effort, head) for head in heads], best)
+            best = _cheaper(index, sample, [Level(k, effort, head) for head in heads], best)
     return best
 
 
-def _cheaper(index: Index, trial: Trial, levels: Sequence[Level], best: _Choice) -> _Choice:
+def _cheaper(index: Index, sample: Answered, levels: Sequence[Level], best: _Choice) -> _Choice:
     """Return the cheapest of levels that differ in their heads alone and reach the target, or the best so far."""
-    level, beyond = levels[0], _beyond(index, trial, levels)
+    level, beyond = levels[0], _beyond(index, sample, levels)
     cost = index.finder.cost(level.effort, level.asked) if index.finder else 0.0
     work = np.array([level.head for level in levels]) + beyond.mean(axis=0) * cost
     if work.min() >= best.work:
         return best
     # a few queries are enough to see that an effort is far too small
-    shares = _recalls(index, trial, levels, beyond, slice(GLANCE))
-    if shares.mean(axis=0).max() < trial.target - FAR:
+    shares = _recalls(index, sample, levels, beyond, slice(GLANCE))
+    if shares.mean(axis=0).max() < sample.target - FAR:
         return best
     rest = slice(GLANCE, max(GLANCE, int(ROWS / cost)))
-    shares = np.concatenate([shares, _recalls(index, trial, levels, beyond, rest)]).mean(axis=0)
+    shares = np.concatenate([shares, _recalls(index, sample, levels, beyond, rest)]).mean(axis=0)
     choices = map(_Choice, levels, shares.tolist(), work.tolist())
     # with a margin, since what is chosen on a sample must also hold on fresh queries
-    enough = min(1.0, trial.target + MARGIN)
+    enough = min(1.0, sample.target + MARGIN)
     return min([best, *(choice for choice in choices if choice.share >= enough)], key=lambda choice: choice.work)
 
 
-def _beyond(index: Index, trial: Trial, levels: Sequence[Level]) -> NDArray[np.bool_]:
+def _beyond(index: Index, sample: Answered, levels: Sequence[Level]) -> NDArray[np.bool_]:
     """Return for which queries (rows) and levels (columns) the finder is asked."""
     if index.order is None:
-        return np.ones((len(trial.queries), len(levels)), bool)
+        return np.ones((len(sample.queries), len(levels)), bool)
     shortest = -index.shortness[np.array([level.head for level in levels]) - 1]
-    most = np.outer(lengths(trial.queries.vectors), shortest)
-    return trial.floors(levels[0].k)[:, None] <= CLOSEST * most
+    most = np.outer(lengths(sample.queries.vectors), shortest)
+    return sample.floors(levels[0].k)[:, None] <= CLOSEST * most
 
 
 def _recalls(
-    index: Index, trial: Trial, levels: Sequence[Level], beyond: NDArray[np.bool_], part: slice
+    index: Index, sample: Answered, levels: Sequence[Level], beyond: NDArray[np.bool_], part: slice
 ) -> NDArray[np.float64]:
     """Return the recall of some queries (rows) at levels that differ in their heads alone; a tie is no miss.
 
-    Each query is answered once, for all heads. A query with fewer than k answers misses nothing.
+    Each query is sample once, for all heads. A query with fewer than k answers misses nothing.
     """
     k, effort, _ = levels[0]
     heads = [level.head for level in levels]
-    found = np.ones((len(trial.queries.vectors[part]), len(levels)))
+    found = np.ones((len(sample.queries.vectors[part]), len(levels)))
     proposed = np.zeros(len(index.candidates), bool)
-    queries = zip(trial.queries.vectors[part], trial.answers[part], trial.scores[part], beyond[part], strict=True)
+    queries = zip(sample.queries.vectors[part], sample.answers[part], sample.scores[part], beyond[part], strict=True)
     for row, (query, numbers, scores, asked) in enumerate(queries):
         if index.finder is None or len(numbers) < k:
             continue

@@ -12,7 +12,7 @@ import numpy as np
 from mfrec.arrays import Candidates, Numbers, Vector, unit_rows
 from mfrec.errors import BackendError
 from mfrec.index.base import Growing, Index, Settings
-from mfrec.index.calibrate import Queries, Trial, calibrated
+from mfrec.index.calibrate import Answered, Queries, calibrated
 from mfrec.index.params import IndexParams
 
 # faiss warns below this many training vectors per list
@@ -57,9 +57,9 @@ class InvertedFile:
 def prepare(candidates: Candidates, queries: Queries, params: IndexParams) -> Growing:
     """Prepare an inverted file; BackendError when faiss is not installed."""
     finder = InvertedFile(_empty(candidates, params.seed), params.seed)
-    trial = Trial.of(candidates, queries, params)
+    sample = Answered.of(candidates, queries, params)
     index = Index(candidates, finder)
-    return lambda: _fill(finder.searcher, candidates), lambda: calibrated(index, trial, {k: [0] for k in trial.ks})
+    return lambda: _fill(finder.searcher, candidates), lambda: calibrated(index, sample, {k: [0] for k in sample.ks})
 
 
 def restore(candidates: Candidates, settings: Settings, order: Numbers | None, path: Path | None) -> InvertedFile:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mfrec.errors import ParameterError, check_integer
+from mfrec.errors import ParameterError, check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class IndexParams:
         if self.trees is not None:
             check_integer("trees", self.trees, 1)
         check_integer("seed", self.seed, 0)
-        if not isinstance(self.target_recall, int | float) or not 0 < self.target_recall <= 1:
-            raise ParameterError(f"target_recall must be above 0 and at most 1, got {self.target_recall!r}")
+        check_number("target_recall", self.target_recall, 0, 1, low_open=True)
         if not isinstance(self.at_k, tuple) or not self.at_k:
             raise ParameterError(f"at_k must be a tuple of integers above 0, got {self.at_k!r}")
         for k in self.at_k:

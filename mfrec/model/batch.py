@@ -7,18 +7,16 @@ is left is ranked in float64, like every answer of mfrec.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from mfrec.arrays import ROUNDING, Candidates, Matrix, Numbers, Scores, lengths
+from mfrec.arrays import NOTHING, Candidates, Matrix, Numbers, Scores, unit_rows
 from mfrec.directions import Direction, find_direction
+from mfrec.errors import check_integer
 from mfrec.index.base import exact_search
 from mfrec.model.rankings import Rankings
-from mfrec.model.recommender import Recommender, check_k
-
-if TYPE_CHECKING:
-    pass
+from mfrec.model.recommender import Recommender
 
 # scores of one block, float32: 64 MiB
 BLOCK_VALUES = 16 * 2**20
@@ -48,7 +46,7 @@ def recommend_all(
         Show a progress bar on stderr, or in the notebook.
     """
     direction = find_direction(name)
-    check_k(k)
+    check_integer("k", k, 1)
     job = _Job.of(model, direction, k, exclude_seen)
     count, rows = len(job.queries), len(job.buffer)
     for first in _bar(range(0, count, rows), progress):
@@ -87,7 +85,7 @@ class _Job:
         candidates, queries = model.indexes[direction.index].candidates, model.factors[direction.query]
         targets = candidates.vectors
         if direction.similarity == "cosine":
-            targets, queries = _unit(targets), _unit(queries)
+            targets, queries = unit_rows(targets), unit_rows(queries)
         n = max(1, len(candidates))
         width = max(1, min(WIDTH, n // (GROUPS_PER_HIT * min(k, n))))
         columns = -(-n // width) * width
@@ -101,7 +99,7 @@ class _Job:
         scores = self.buffer[: end - first]
         np.matmul(queries, self.targets.T, out=scores[:, : len(self.targets)])
         scores[self._excluded(first, end)] = -np.inf
-        margins = self._margins(queries)
+        margins = self.candidates.margins(queries)
         places, numbers, loose = _proposals(scores, self.width, self.k, margins)
         ranked = self._score(first + places, numbers)
         parts = [(first + places, numbers, ranked), *(self._alone(first + place) for place in loose.tolist())]
@@ -125,26 +123,14 @@ class _Job:
         starts = adjacency.starts[first : end + 1]
         return np.repeat(places, np.diff(starts)), adjacency.numbers[starts[0] : starts[-1]].astype(np.int64)
 
-    def _margins(self, queries: Matrix) -> Scores:
-        """Return how far the float32 scores of each query can be off."""
-        longest = 1.0 if self.direction.similarity == "cosine" else self.candidates.longest
-        return (ROUNDING * longest * lengths(queries)).astype(np.float32)
-
     def _score(self, asked: Numbers, numbers: Numbers) -> Scores:
-        """Score pairs in float64 and round, as `Candidates.scores` does."""
-        scores = np.empty(len(numbers), np.float64)
+        """Score pairs of a query and a candidate, a few at a time."""
         step = max(1, RANKED_VALUES // max(1, self.targets.shape[1]))
-        vectors, queries = self.candidates.vectors, self.model.factors[self.direction.query]
+        queries, scores = self.model.factors[self.direction.query], np.empty(len(numbers), np.float32)
         for first in range(0, len(numbers), step):
-            rows = vectors[numbers[first : first + step]].astype(np.float64)
-            wide = queries[asked[first : first + step]].astype(np.float64)
-            part = np.einsum("ij,ij->i", rows, wide)
-            if self.direction.similarity == "cosine":
-                norms = np.sqrt(np.einsum("ij,ij->i", rows, rows) * np.einsum("ij,ij->i", wide, wide))
-                part = np.divide(part, norms, out=np.zeros_like(part), where=norms > 0)
-            scores[first : first + step] = part
-        # -0.0 equals 0.0 but prints differently
-        return (scores + 0.0).astype(np.float32)
+            part = slice(first, first + step)
+            scores[part] = self.candidates.scores(queries[asked[part]], numbers[part])
+        return scores
 
     def _alone(self, number: int) -> tuple[Numbers, Numbers, Scores]:
         """Answer one query by a search of its own."""
@@ -162,7 +148,7 @@ def _proposals(scores: Scores, width: int, k: int, margins: Scores) -> tuple[Num
     dealt = scores.reshape(len(scores), width, groups)
     highest = dealt.max(axis=1)
     if k > groups:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.arange(len(scores))
+        return NOTHING, NOTHING, np.arange(len(scores))
     bound = np.partition(highest, groups - k, axis=1)[:, groups - k] - 2 * margins
     reached = highest >= bound[:, None]
     most = MOST_PROPOSALS * k
@@ -180,17 +166,6 @@ def _ranks(asked: Numbers) -> Numbers:
     """Return the rank, from 1, of each row among those of the same query; queries are ascending."""
     fresh = np.flatnonzero(np.diff(asked, prepend=-1))
     return np.arange(len(asked)) - np.repeat(fresh, np.diff(fresh, append=len(asked))) + 1
-
-
-def _unit(vectors: Matrix) -> Matrix:
-    """Return vectors of length 1, those of length 0 as they are."""
-    unit = np.empty_like(vectors)
-    step = max(1, RANKED_VALUES // max(1, vectors.shape[1]))
-    for first in range(0, len(vectors), step):
-        wide = vectors[first : first + step].astype(np.float64)
-        norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
-        unit[first : first + step] = np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
-    return unit
 
 
 def _bar(blocks: range, progress: bool) -> Any:

@@ -64,7 +64,7 @@ class Factors(Pair[Matrix]):
     def gram(self) -> Pair[Matrix]:
         """What folding in adds a history and the regularization to, float32 of shape ``(factors, factors)``.
 
-        Per side, ``matrix.T @ matrix`` before its scale; a fit in another basis than that of ALS adds
+        Per side, ``matrix.T @ matrix`` before its scale; whitening adds
         ``regularization * (penalty - 1)``, with the penalty of `mfrec.training.whitening`.
         """
         return self.given_gram or Pair.of(self._gram)

@@ -3,27 +3,23 @@
 Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008), equation 4: with the
 other side's matrix Y fixed, the minimiser of the weighted squared error is
 ``(Y'Y + Y'(C - I)Y + regularization * I)^-1 Y'C p``, where C holds the confidences and p is 1 where there is
-an interaction. Only rows of Y that occur in the history matter beside the Gram matrix ``Y'Y``. Where the factors are
-served in another basis (`mfrec.training.whitening`), so is the identity, and the Gram matrix of the factors holds the
-difference.
+an interaction. Only rows of Y that occur in the history matter beside the Gram matrix ``Y'Y``. Whitening
+(`mfrec.training.whitening`) changes what stands for the identity; the Gram matrix of the factors holds the difference.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from mfrec.arrays import Vector
+from mfrec.arrays import Numbers, Values, Vector
 from mfrec.directions import Side, other
 from mfrec.errors import DataError
 from mfrec.model.factors import Factors
-from mfrec.model.weighting import Values
 
 
 def fold_in(
     factors: Factors,
     side: Side,
-    numbers: NDArray[np.int64],
+    numbers: Numbers,
     weights: ArrayLike | None = None,
     decay: ArrayLike | None = None,
 ) -> Vector:
@@ -89,17 +85,13 @@ def solve(factors: Factors, side: Side, rows: Values, found: Values, right: Valu
     system += (rows.T * (found - 1.0)) @ rows
     system[np.diag_indices_from(system)] += factors.weighting.regularization
     try:
-        solution: Any = np.linalg.solve(system, right)
+        return np.asarray(np.linalg.solve(system, right), np.float64)
     except np.linalg.LinAlgError:
         # without regularization the system can be singular; the shortest solution is the natural one
-        solution = np.linalg.lstsq(system, right, rcond=None)[0]
-    found_vector: Values = np.asarray(solution, np.float64)
-    return found_vector
+        return np.asarray(np.linalg.lstsq(system, right, rcond=None)[0], np.float64)
 
 
-def confidence(
-    factors: Factors, side: Side, numbers: NDArray[np.int64], weights: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def confidence(factors: Factors, side: Side, numbers: Numbers, weights: Values | None = None) -> Values:
     """Weigh a history as the fit weighed those of its users; it is as recent as can be, so nothing decays."""
     weighting, across = factors.weighting, other(side)
     given = _ones(factors, numbers) if weights is None else weights
@@ -107,12 +99,12 @@ def confidence(
     return weighting.alpha * values * weighting.balance(across, factors.degree[across][numbers]) / weighting.mean
 
 
-def _ones(factors: Factors, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ones(factors: Factors, numbers: Numbers) -> Values:
     """Return the weights of ids that stand for themselves: whoever names an id says that it counts."""
     return np.full(len(numbers), max(1.0, factors.weighting.threshold))
 
 
-def check_weights(numbers: NDArray[np.int64], weights: ArrayLike, name: str = "weights") -> NDArray[np.float64]:
+def check_weights(numbers: Numbers, weights: ArrayLike, name: str = "weights") -> Values:
     """Return weights as float64; DataError unless there is one finite number above 0 for each id."""
     try:
         values = np.asarray(weights, np.float64)

@@ -98,6 +98,11 @@ class IdMap:
         plain: list[Any] = self.values[wanted].tolist()
         return plain
 
+    def take(self, numbers: Numbers) -> "IdMap":
+        """Return the map of some of the ids, whose numbers must ascend."""
+        kept = self.values.take(numbers) if isinstance(self.values, StringArray) else self.values[numbers]
+        return IdMap(self.side, kept)
+
     def number(self, key: Id) -> int:
         """Return the number of an id.
 

@@ -7,6 +7,7 @@ what has the query as a whole, or begins with it, comes first, and the more popu
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -78,7 +79,7 @@ class LabelSearch:
     @classmethod
     def of(cls, model: Recommender, side: Side) -> "LabelSearch":
         """Prepare one side of a model; the index is built when it is first searched."""
-        return cls(model.ids[side], model.labels[side], np.diff(model.adjacency[side].starts))
+        return cls(model.ids[side], model.labels[side], model.adjacency[side].degree)
 
     def find(self, text: str, limit: int = 10) -> list[Match]:
         """Return what matches best, best first; an id that equals the text is the first of all.
@@ -234,17 +235,9 @@ def _beside(ids: IdMap, text: str, limit: int) -> list[Id]:
     key = as_id(ids, text)
     if key is None or not len(ids):
         return []
-    place = _place(ids, key)
+    place = bisect_left(range(len(ids)), key, key=ids.id)
     first = max(0, min(place - limit // 2, len(ids) - limit))
     return [ids.id(n) for n in range(first, min(first + limit, len(ids)))]
-
-
-def _place(ids: IdMap, key: Id) -> int:
-    low, high = 0, len(ids)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if ids.id(middle) < key else (low, middle)  # type: ignore[operator]
-    return low
 
 
 def _padded(folded: str, *, open_end: bool) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.arrays import Matrix, lengths
+from mfrec.arrays import Matrix, Values, unit_rows
 from mfrec.directions import SIDES, Pair
 from mfrec.model.factors import Factors
 
@@ -45,7 +45,7 @@ def coordinates(factors: Factors) -> Pair[Points]:
     return Pair.of(lambda side: placed[side] / np.float32(reach))
 
 
-def _moments(matrix: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _moments(matrix: Matrix) -> tuple[Values, Values]:
     """Return the mean and the mean outer product of the rows' directions, from a sample of them."""
     sampled = matrix[:: -(-len(matrix) // SAMPLE) or 1]
     size = matrix.shape[1]
@@ -58,7 +58,7 @@ def _moments(matrix: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return first / count, second / count
 
 
-def _axes(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _axes(covariance: Values) -> Values:
     vectors = np.linalg.eigh(covariance)[1][:, ::-1][:, :2]
     # an eigenvector's sign is arbitrary: its largest component shall be positive on every machine
     largest = np.abs(vectors).argmax(axis=0)
@@ -66,16 +66,17 @@ def _axes(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors if vectors.shape[1] == 2 else np.column_stack([vectors, np.zeros(len(vectors))])
 
 
-def _project(matrix: Matrix, mean: NDArray[np.float64], axes: NDArray[np.float64]) -> Points:
+def _project(matrix: Matrix, mean: Values, axes: Values) -> Points:
     points, step = np.zeros((len(matrix), 2), np.float32), _rows(matrix.shape[1])
     for start in range(0, len(matrix), step):
         points[start : start + step] = (_directions(matrix[start : start + step]) - mean) @ axes
     return points
 
 
-def _directions(rows: Matrix) -> NDArray[np.float64]:
-    wide, long = rows.astype(np.float64), lengths(rows)[:, None]
-    return np.divide(wide, long, out=np.zeros_like(wide), where=(long > 0) & np.isfinite(long))
+def _directions(rows: Matrix) -> Values:
+    """Return rows at length 1, float64; one that is not finite counts as zeros."""
+    finite = np.isfinite(rows).all(axis=1, keepdims=True)
+    return unit_rows(np.where(finite, rows, np.float32(0))).astype(np.float64)
 
 
 def _rows(size: int) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from mfrec.arrays import NOTHING, Numbers, Similarity, Vector
 from mfrec.directions import DIRECTIONS, Direction, Pair, Side, find_direction, other
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import DataError, ParameterError, check_integer
 from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model.adjacency import Adjacency
@@ -207,7 +207,7 @@ class Recommender:
     def _lists(
         self, direction: Direction, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
     ) -> tuple[Numbers | None, Numbers]:
-        check_k(k)
+        check_integer("k", k, 1)
         ids = self.ids[direction.target]
         allowed = None if allow is None else _known(ids, allow)
         return allowed, NOTHING if deny is None else _known(ids, deny)
@@ -225,12 +225,6 @@ class Recommender:
         if labels is not None:
             texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
         return Ranking(ids, hits.scores, texts, hits.exact)
-
-
-def check_k(k: int) -> None:
-    """Raise ParameterError unless k is an integer above 0."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ParameterError(f"k must be an integer above 0, got {k!r}")
 
 
 def _own(direction: Direction, number: int, adjacency: Adjacency, exclude_seen: bool) -> Numbers:

@@ -1,5 +1,6 @@
 """Many strings in two arrays, so that they can be memory-mapped and shared between processes."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,6 +8,8 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mfrec.arrays import Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,10 @@ class StringArray(Sequence[str]):
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(e) for e in encoded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def take(self, numbers: Numbers) -> "StringArray":
+        """Return some of the strings, in the order asked for."""
+        return StringArray.pack(self[number] for number in numbers.tolist())
 
     def __len__(self) -> int:
         """Return how many strings there are."""
@@ -62,11 +69,5 @@ class StringArray(Sequence[str]):
     def find(self, text: str) -> int:
         """Return the position of ``text``, or -1, where the strings are sorted (by code point)."""
         wanted = text.encode("utf-8", "surrogatepass")
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self.bytes_at(middle) < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self) and self.bytes_at(low) == wanted else -1
+        place = bisect_left(range(len(self)), wanted, key=self.bytes_at)
+        return place if place < len(self) and self.bytes_at(place) == wanted else -1

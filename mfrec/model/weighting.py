@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mfrec.arrays import Values
 from mfrec.directions import SIDES, Pair, Side
-
-Values = NDArray[np.float64]
 
 _PAIRS = ("exponents", "scales", "mean_degree")
 _NUMBERS = ("regularization", "alpha", "threshold", "mean")

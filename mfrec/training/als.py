@@ -77,7 +77,7 @@ def fit_als(
 
 
 def _served(solved: Pair[Matrix], weighting: Weighting, degree: Pair[Degree], whitening: float) -> Factors:
-    """Return what is served: the solved vectors in the basis asked for, then scaled."""
+    """Return what is served: the solved vectors, whitened and then scaled."""
     penalty = None
     if whitening and all(np.isfinite(matrix).all() for matrix in solved):
         solved, penalty = whitened(solved, whitening)

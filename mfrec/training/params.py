@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfrec.errors import ParameterError
+from mfrec.errors import ParameterError, check_integer, check_number
 from mfrec.model.weighting import TRANSFORMS
 
 
@@ -67,23 +67,13 @@ class ALSParams:
             if isinstance(value, np.integer | np.floating):
                 object.__setattr__(self, name, value.item())
         for name, low in (("factors", 1), ("iterations", 1), ("seed", 0), ("threads", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value < 2**31:
-                raise ParameterError(f"{name} must be an integer of at least {low}, got {value!r}")
-        for name in ("regularization", "alpha", "threshold", "half_life"):
-            self._check_number(name, 0, np.inf)
+            check_integer(name, getattr(self, name), low)
+        for name in ("regularization", "threshold", "half_life"):
+            check_number(name, getattr(self, name), 0)
+        # with an alpha of 0 nothing that was observed would count
+        check_number("alpha", self.alpha, 0, low_open=True)
         for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
-            self._check_number(name, -2, 2)
-        self._check_number("whitening", 0, 1)
-        if self.alpha == 0:
-            raise ParameterError("alpha must be above 0: with 0 nothing that was observed counts")
+            check_number(name, getattr(self, name), -2, 2)
+        check_number("whitening", self.whitening, 0, 1)
         if self.transform not in TRANSFORMS:
             raise ParameterError(f"unknown transform {self.transform!r}: choose one of {', '.join(TRANSFORMS)}")
-
-    def _check_number(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
-            raise ParameterError(f"{name} must be a finite number, got {value!r}")
-        if not low <= value <= high:
-            limits = f"at least {low}" if high == np.inf else f"from {low} to {high}"
-            raise ParameterError(f"{name} must be {limits}, got {value!r}")

@@ -1,4 +1,4 @@
-"""The basis that factors are served in: no score depends on it, every cosine does.
+"""Whitening: it changes no score, but every cosine.
 
 For any invertible A, users ``X A^-T`` and items ``Y A`` score as X and Y do, so a fit is free to choose. Cosines of
 the fit's own item vectors treat a direction in which users hardly differ like one in which they differ most. The

@@ -44,11 +44,15 @@ class HeldOut:
         return f"split {self.split}, test fraction {self.test_fraction:g}, seed {self.seed}"
 
 
-def interactions_hash(interactions: Interactions) -> str:
-    """Return a hash of the user-item pairs, by number, whatever the weights."""
+def interactions_hash(interactions: Interactions, *, pairs_only: bool = True) -> str:
+    """Return a hash of the user-item pairs, by number, or of their weights and times, too."""
     digest = hashlib.sha256(repr(interactions.shape).encode())
     for array in (interactions.matrix.indptr, interactions.matrix.indices):
         digest.update(array.astype("<i8").tobytes())
+    if not pairs_only:
+        digest.update(interactions.weights.astype("<f4").tobytes())
+        if interactions.times is not None:
+            digest.update(interactions.times.astype("<i8").tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -74,13 +78,13 @@ def read_params(path: Path) -> dict[str, Any]:
 
 def read_held_out(path: Path) -> HeldOut | None:
     """Return what was held out of the search that wrote a file, None where it does not say."""
-    told = _read(path).get(HELD_OUT)
-    if told is None:
+    values = _read(path).get(HELD_OUT)
+    if values is None:
         return None
     kinds = {"split": str, "test_fraction": float, "seed": int, "events": int, "links": str}
-    if not isinstance(told, dict) or {name: type(value) for name, value in told.items()} != kinds:
+    if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != kinds:
         raise DataError(f"{path} is not a parameter file: {HELD_OUT} must hold {', '.join(kinds)}")
-    return HeldOut(**told)
+    return HeldOut(**values)
 
 
 def leak(path: Path, test: HeldOut) -> str | None:

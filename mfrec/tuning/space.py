@@ -10,7 +10,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.training.params import ALSParams
 
 # one value per name of the space; of "factors" the place among those that are tried
-Values = dict[str, Any]
+Point = dict[str, Any]
 
 # name: (kind, low, high); factors are chosen among powers of two and their halves. A fit with twice the alpha wants
 # about twice the regularization, so that is searched as a multiple of alpha: the good ones then lie side by side
@@ -71,7 +71,7 @@ class Space:
         factors = tuple(f for f in FACTORS if f <= most)
         return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]))
 
-    def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Values]:
+    def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Point]:
         """Yield where a search starts: the base, also larger and smaller, then points around it and likely ones."""
         yield self.nearest(base)
         for times in SIZES:
@@ -81,7 +81,7 @@ class Space:
             rng = np.random.default_rng((seed, number))
             yield self.around(base, rng) if number % 2 else self._likely(rng)
 
-    def nearest(self, params: ALSParams) -> Values:
+    def nearest(self, params: ALSParams) -> Point:
         """Return the nearest point of the space."""
         place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
         own = {}
@@ -90,7 +90,7 @@ class Space:
             own[name] = min(max(value / params.alpha if kind == "times alpha" else value, low), high)
         return {**own, "factors": place}
 
-    def around(self, params: ALSParams, rng: np.random.Generator) -> Values:
+    def around(self, params: ALSParams, rng: np.random.Generator) -> Point:
         """Return a point near the given one, moved in about half of its directions."""
         values = self.nearest(params)
         moved = rng.random(len(self.rows) + 1) < MOVED
@@ -103,16 +103,16 @@ class Space:
             values[name] = (int if kind == "int" else float)(np.clip(value, low, high))
         return values
 
-    def _likely(self, rng: np.random.Generator) -> Values:
+    def _likely(self, rng: np.random.Generator) -> Point:
         most = self.factors.index(self.likely)
-        values: Values = {"factors": int(rng.integers(max(0, most - 4), most + 1))}
+        values: Point = {"factors": int(rng.integers(max(0, most - 4), most + 1))}
         for name, (kind, _, _) in self.rows.items():
             low, high = LIKELY[name]
             drawn = np.exp(rng.uniform(np.log(low), np.log(high))) if kind in BY_RATIO else rng.uniform(low, high)
             values[name] = (int if kind == "int" else float)(drawn)
         return values
 
-    def params(self, base: ALSParams, values: Values) -> ALSParams:
+    def params(self, base: ALSParams, values: Point) -> ALSParams:
         """Return the base with the values of a point."""
         own = {**values, "factors": self.factors[values["factors"]]}
         for name, (kind, _, _) in self.rows.items():

@@ -3,7 +3,6 @@
 What a crash left unfinished at the end is dropped, and only that; any other damage is the user's to look at.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, MfrecError
+from mfrec.errors import DataError, MfrecError, check_number
 from mfrec.training.params import ALSParams
-from mfrec.tuning.params_file import check_target
+from mfrec.tuning.params_file import check_target, interactions_hash
 
 log = logging.getLogger("mfrec")
 
@@ -37,17 +36,6 @@ class Trial:
     early: float | None = None
 
 
-def part_hash(part: Interactions) -> str:
-    """Return a hash of the interactions (pairs, weights and times), by number."""
-    digest = hashlib.sha256(repr(part.shape).encode())
-    for array in (part.matrix.indptr, part.matrix.indices):
-        digest.update(array.astype("<i8").tobytes())
-    digest.update(part.weights.astype("<f4").tobytes())
-    if part.times is not None:
-        digest.update(part.times.astype("<i8").tobytes())
-    return digest.hexdigest()[:16]
-
-
 def described(train: Interactions, held_out: Interactions) -> dict[str, Any]:
     """Return what tells the data of one search from that of another, as JSON values."""
     return {
@@ -55,8 +43,8 @@ def described(train: Interactions, held_out: Interactions) -> dict[str, Any]:
         "items": train.shape[1],
         "training interactions": len(train),
         "validation interactions": len(held_out),
-        "hash of the training part": part_hash(train),
-        "hash of the validation part": part_hash(held_out),
+        "hash of the training part": interactions_hash(train, pairs_only=False),
+        "hash of the validation part": interactions_hash(held_out, pairs_only=False),
     }
 
 
@@ -100,7 +88,8 @@ class TrialLog:
         last = _trial(rest) if whole else None
         if last is not None:
             # all of it is there but its end
-            _end_line(self.path)
+            with self.path.open("ab") as file:
+                file.write(b"\n")
             return [*done, last]
         if rest:
             self._drop(self.path, rest, first=not whole)
@@ -156,21 +145,16 @@ def _trial(line: bytes) -> Trial | None:
     values = _object(line)
     if values is None or set(values) != set(Trial.__dataclass_fields__) or not isinstance(values["params"], dict):
         return None
-    early = values["early"]
-    numbers = [values["score"], *([] if early is None else [early])]
-    # every metric is from 0 to 1, and NaN is not
-    if not all(_is_number(value, 1) for value in numbers) or not _is_number(values["seconds"], 1e12):
-        return None
     if not isinstance(values["stopped"], bool):
         return None
     try:
+        # every metric is from 0 to 1
+        check_number("score", values["score"], 0, 1)
+        check_number("early", values["early"] or 0, 0, 1)
+        check_number("seconds", values["seconds"], 0, 1e12)
         return Trial(**{**values, "params": ALSParams(**values["params"])})
     except (MfrecError, TypeError, OverflowError):
         return None
-
-
-def _is_number(value: Any, most: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -187,11 +171,6 @@ def _flat(search: dict[str, Any]) -> dict[str, Any]:
     for name, value in search.items():
         flat |= {f"{name} {n}": v for n, v in value.items()} if isinstance(value, dict) else {name: value}
     return flat
-
-
-def _end_line(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"\n")
 
 
 def _line(values: dict[str, Any]) -> bytes:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
+from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
-from mfrec.evaluation.metrics import RANK_METRICS, cutoff
+from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import Parts, k_fold_split
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, fit_als
@@ -34,7 +34,6 @@ WARM_UP = 10
 ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
 # the share of the time that one trial may take, after the first
 LONGEST = 0.2
-NEAR = True
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,10 @@ def tune(
         When the log is damaged or of another search, or there is nothing to learn from.
     """
     metric, k = _parsed(metric)
-    seed = int(seed)
-    if not minutes > 0 or (trials is not None and trials < 1):
-        raise ParameterError(f"the budget must be positive, got {minutes} minutes and {trials} trials")
+    seed = check_integer("seed", seed, 0)
+    check_number("minutes", minutes, 0, low_open=True)
+    if trials is not None:
+        check_integer("trials", trials, 1)
     folds = folds_of(interactions, validation, parts, seed)
     search = _Search(folds, metric, k, base or ALSParams(), plain, seed)
     trial_log = TrialLog(resume, search.described())
@@ -159,9 +159,7 @@ def folds_of(
     if parts is None:
         enough = round(ENOUGH_HELD_OUT * MOST_PARTS / max(1, len(interactions)))
         parts = min(max(enough, 1), MOST_PARTS)
-    if isinstance(parts, bool) or not isinstance(parts, int | np.integer) or not 1 <= parts <= MOST_PARTS:
-        raise ParameterError(f"parts must be an integer from 1 to {MOST_PARTS}, got {parts!r}")
-    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), int(parts)))
+    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), check_integer("parts", parts, 1, MOST_PARTS)))
 
 
 class _TooLongError(Exception):
@@ -249,19 +247,22 @@ class _Search:
         return self.space.params(self.base, values)
 
     def _try(self, params: ALSParams, count: int, end: float, limit: float) -> Trial:
-        started, laps = time.perf_counter(), _Laps()
+        began = started = time.perf_counter()
         early: float | None = None
+        # of one iteration; anything else may happen on a machine, so the shortest counts
+        least = np.inf
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
-            nonlocal early
-            laps.end(iteration)
-            if laps.least * params.iterations * len(self.folds) > limit or time.monotonic() > end:
+            nonlocal began, early, least
+            # the first iteration of a fit includes what comes before it
+            least = min(least, time.perf_counter() - began) if iteration else least
+            if (iteration and least * params.iterations * len(self.folds) > limit) or time.monotonic() > end:
                 raise _TooLongError
             if early is None and iteration + 1 == RUNG < params.iterations:
                 early = self._early(factors())
                 if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
                     raise StopFit
-            laps.start()
+            began = time.perf_counter()
 
         try:
             scores = [self._score(fit_als(fold[0], params, callback=look), fold) for fold in self.folds]
@@ -287,26 +288,6 @@ class _Search:
         values = self.space.nearest(trial.params)
         made = self.optuna.trial.create_trial(params=values, distributions=self.shapes, value=trial.score)
         self.study.add_trial(made)
-
-
-class _Laps:
-    """How long the iterations of a trial take, without the first of a fit and what happens between them."""
-
-    def __init__(self) -> None:
-        self.began: float | None = None
-        self.laps: list[float] = []
-
-    def start(self) -> None:
-        self.began = time.perf_counter()
-
-    def end(self, iteration: int) -> None:
-        if iteration and self.began is not None:
-            self.laps.append(time.perf_counter() - self.began)
-
-    @property
-    def least(self) -> float:
-        """The shortest, since anything else may happen on a machine; 0 before any."""
-        return min(self.laps, default=0.0)
 
 
 def _within(
@@ -338,7 +319,7 @@ def _parsed(metric: str) -> tuple[str, int]:
         raise ParameterError(
             f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K a number"
         )
-    return f"{name}@{cutoff(k)}", k
+    return f"{name}@{check_integer('k', k, 1)}", k
 
 
 def _optuna() -> Any:
