@@ -84,7 +84,7 @@ def kill_services(store: Path, kills: int, draw: random.Random, report: Report) 
     report(
         len(Store(store).versions) == 1,
         f"{kills} services killed: each next one started, at most {slowest:.2f} s; "
-        f"no lease outlived them ({len(kept)} versions pruned)",
+        f"nothing of them is in the way ({len(kept)} versions pruned)",
     )
 
 

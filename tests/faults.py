@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,15 +46,21 @@ class Step(NamedTuple):
     kind: str
     name: str
 
-    @property
-    def moments(self) -> tuple[str, ...]:
-        """When a process can die around it; what takes several calls to the system can also be left half done."""
-        if self.kind == UNNAMED:
-            return ()
-        return (BEFORE, HALFWAY, AFTER) if self.kind in ("write", "clear") else (BEFORE, AFTER)
-
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+def deaths(steps: Sequence[Step]) -> Iterator[tuple[int, str]]:
+    """Yield where a process can die: the number of a step, and the moment.
+
+    After a step is before the next one. What takes several calls to the system can also be left half done.
+    """
+    for at, step in enumerate(steps):
+        if step.kind != UNNAMED:
+            yield at, BEFORE
+        if step.kind in ("write", "clear"):
+            yield at, HALFWAY
+    yield len(steps) - 1, AFTER
 
 
 def save(model: Path, target: Path, way: str = "exchange") -> Change:

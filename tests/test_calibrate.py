@@ -29,7 +29,7 @@ from mfrec.storage.folder import load
 from mfrec.training.fit import build
 from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
-from tests.test_folder_faults import rewrite_file
+from tests.folders import rewrite_file
 
 Matrix = NDArray[np.float32]
 

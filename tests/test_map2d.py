@@ -16,8 +16,7 @@ from mfrec.model.factors import Factors
 from mfrec.model.map2d import coordinates
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
-from tests.test_folder import files
-from tests.test_folder_faults import edit
+from tests.folders import edit, files
 
 FORMATS = Path(__file__).parent / "formats"
 

@@ -211,7 +211,11 @@ def _hnswlib(label: str, base: Any, asked: Any, adjacency: int, effort: int) -> 
 
     def search(_: int, place: int, count: int) -> Any:
         # for lists longer than ef, hnswlib itself searches with ef = k
-        return index.knn_query(asked[place], count, num_threads=1)[0][0]
+        try:
+            return index.knn_query(asked[place], count, num_threads=1)[0][0]
+        except RuntimeError:
+            # it reached fewer than were asked for, which it refuses to return
+            return np.zeros(0, np.int64)
 
     return Built(seconds, index.index_file_size(), ladder(label, EF, search, index.set_ef))
 

@@ -89,7 +89,7 @@ def told(run: dict[str, Any]) -> str:
     """Say in a line how a contender did."""
     if "left_out" in run:
         return f"left out: {run['left_out']}"
-    tops = [(k, top(of(run["rows"], k))) for k in KS]
+    tops = [(k, top(found)) for k in KS if (found := of(run["rows"], k))]
     return ", ".join(f"@{k} {row['recall']:.3f} in {row['us']:,.0f} us" for k, row in tops)
 
 

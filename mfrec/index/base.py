@@ -64,8 +64,8 @@ class Level(NamedTuple):
 
     @property
     def asked(self) -> int:
-        """How many neighbours to ask for: more than k, since a library's order is not that of the scores."""
-        return self.k + 60
+        """How many neighbours to ask for: more than k where there is a head, as their order is not that of scores."""
+        return self.reach + (50 if self.head else 10)
 
 
 class Finder(Protocol):

@@ -1,12 +1,10 @@
 """`ServedModel`: one version being served, and everything that belongs to it, in one object that never changes."""
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,10 +13,9 @@ from mfrec.errors import ArtifactError
 from mfrec.model.label_search import LabelSearch
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
-from mfrec.storage.folder import load
-from mfrec.storage.store import Lease, Store, is_store
-
-Manifest = dict[str, Any]
+from mfrec.storage.folder import open_folder
+from mfrec.storage.manifest import Manifest
+from mfrec.storage.store import Store, is_store
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +30,6 @@ class ServedModel:
         Its name in the store, or the beginning of its manifest's sha256 outside of one.
     content
         Its manifest.
-    lease
-        Keeps the version from being pruned, inside a store.
     loaded
         When it was opened, in seconds since 1970.
     """
@@ -42,7 +37,6 @@ class ServedModel:
     model: Recommender
     version: str
     content: Manifest
-    lease: Lease | None = None
     loaded: float = field(default_factory=time.time)
 
     @cached_property
@@ -74,22 +68,6 @@ class ServedModel:
         _ = self.model.map, self.model.factors.gram
 
 
-class Source(Protocol):
-    """Where versions come from."""
-
-    def wanted(self) -> str | None:
-        """Return a mark that changes when there is something else to serve; None while there is nothing."""
-        ...
-
-    def candidates(self, wanted: str) -> Iterator[str]:
-        """Yield what to try at the start, best first."""
-        ...
-
-    def open(self, wanted: str) -> ServedModel:
-        """Open what a mark stands for."""
-        ...
-
-
 @dataclass(frozen=True)
 class FolderSource:
     """A single model folder, which a fit may replace."""
@@ -97,7 +75,7 @@ class FolderSource:
     path: Path
 
     def wanted(self) -> str | None:
-        """Return a mark of the manifest's bytes, cheap enough to be taken every second."""
+        """Return a mark that changes with the manifest, cheap enough to be taken every second."""
         try:
             found = (self.path / manifest.NAME).stat()
         except OSError as error:
@@ -105,17 +83,13 @@ class FolderSource:
         return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
 
     def candidates(self, wanted: str) -> Iterator[str]:
-        """Yield the folder: there is no other."""
+        """Yield what to try at the start: there is but one folder."""
         yield wanted
 
     def open(self, wanted: str) -> ServedModel:
         """Open the folder as it is now."""
-        before = manifest.read(self.path)
-        model = load(self.path)
-        content, raw = manifest.read(self.path)
-        if raw != before[1]:
-            raise ArtifactError(f"{self.path} was replaced while it was read")
-        return ServedModel(model, hashlib.sha256(raw).hexdigest()[:12], content)
+        opened = open_folder(self.path)
+        return ServedModel(opened.model, opened.sha256[:12], opened.content)
 
 
 @dataclass(frozen=True)
@@ -125,18 +99,22 @@ class StoreSource:
     store: Store
 
     def wanted(self) -> str | None:
-        """Return the pointer."""
+        """Return the name of the current version; None while there is none."""
         return self.store.current
 
     def candidates(self, wanted: str) -> Iterator[str]:
-        """Yield the current version, then older ones: a broken version must not keep a service from starting."""
+        """Yield what to try at the start, best first: the current version, then older ones, in case it is broken."""
         yield wanted
         yield from (name for name in reversed(self.store.versions) if int(name) < int(wanted))
 
     def open(self, wanted: str) -> ServedModel:
-        """Open a version and keep it from being pruned."""
-        lease = self.store.lease(wanted)
-        return ServedModel(load(lease.folder), wanted, manifest.read(lease.folder)[0], lease)
+        """Open a version; from then on it may be pruned."""
+        opened = open_folder(self.store.find(wanted))
+        return ServedModel(opened.model, wanted, opened.content)
+
+
+# where versions come from
+Source = FolderSource | StoreSource
 
 
 def source_of(path: Path) -> Source:

@@ -43,16 +43,15 @@ class Watcher:
 
     def start(self) -> None:
         """Open what is wanted, or else the newest older version that can be served; blocks."""
-        try:
-            wanted = self.source.wanted()
-        except MfrecError as error:
-            self._refuse("current", error)
-            return
-        for candidate in self.source.candidates(wanted) if wanted is not None else ():
-            live = self._open(candidate)
-            if live is not None:
-                self._swap(candidate, live)
-                return
+        wanted, failed = self._wanted(), None
+        # what was replaced or pruned while it was opened has a successor
+        while wanted is not None and wanted != failed:
+            for candidate in self.source.candidates(wanted):
+                live = self._open(candidate, wanted)
+                if live is not None:
+                    self._swap(candidate, live)
+                    return
+            wanted, failed = self._wanted(), wanted
 
     async def watch(self) -> None:
         """Look for a new version, for ever; running requests keep the version that they began with."""
@@ -62,29 +61,38 @@ class Watcher:
 
     async def look(self) -> None:
         """Swap to what is wanted where that is something new and whole."""
-        try:
-            wanted = self.source.wanted()
-        except MfrecError as error:
-            if not self._recently_refused("current"):
-                self._refuse("current", error)
+        wanted = self._wanted()
+        if wanted is None:
             return
-        if wanted == self._served or wanted is None:
+        if wanted == self._served:
             # the pointer was moved back, or repaired: what was wrong with it no longer matters
-            self.refused = None if wanted is not None else self.refused
-            return
-        if not self._recently_refused(wanted):
+            self.refused = None
+        elif not self._recently_refused(wanted):
             # in a thread, so that requests go on
-            live = await asyncio.to_thread(self._open, wanted)
+            live = await asyncio.to_thread(self._open, wanted, wanted)
             if live is not None:
                 self._swap(wanted, live)
                 self.refused = None
 
-    def _open(self, wanted: str) -> ServedModel | None:
+    def _wanted(self) -> str | None:
+        """Return what is to be served; None where there is nothing, or where it cannot be told, which is a refusal."""
         try:
-            live = self.source.open(wanted)
+            return self.source.wanted()
+        except MfrecError as error:
+            if not self._recently_refused("current"):
+                self._refuse("current", error)
+            return None
+
+    def _open(self, candidate: str, wanted: str) -> ServedModel | None:
+        """Return a version, warm; None where it cannot be served, which is a refusal unless it was just replaced."""
+        try:
+            live = self.source.open(candidate)
             live.warm()
         except Exception as error:  # noqa: BLE001  # whatever is wrong with it, what is served goes on
-            self._refuse(wanted, error)
+            if self._wanted() in (wanted, None):
+                self._refuse(candidate, error)
+            else:
+                log.info("version %s was replaced while it was opened: the next one is tried", candidate)
             return None
         return live
 

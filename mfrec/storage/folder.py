@@ -1,25 +1,28 @@
 """The model folder: `save`, `load` and `verify`. The README specifies the format."""
 
+import hashlib
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
+from io import FileIO
 from os import PathLike
 from os.path import realpath
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.arrays import Similarity
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
-from mfrec.errors import ArtifactError, MfrecError
-from mfrec.index import BACKENDS, Candidates, Index, IndexParams, build_indexes
+from mfrec.errors import ArtifactError, BackendError, MfrecError
+from mfrec.index import BACKENDS, Candidates, Index, Indexes, IndexParams, build_indexes
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
-from mfrec.model.map2d import Points
 from mfrec.model.recommender import Recommender
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
@@ -31,8 +34,15 @@ log = logging.getLogger("mfrec")
 
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
-_TRIES = 10
 _SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
+
+
+class Opened(NamedTuple):
+    """A model with the manifest that its files were checked against, and the sha256 of that manifest's file."""
+
+    model: Recommender
+    content: manifest.Manifest
+    sha256: str
 
 
 def save(model: Recommender, path: str | PathLike[str]) -> None:
@@ -58,7 +68,7 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
 def check_target(path: str | PathLike[str]) -> Path:
     """Return where `save` would write; ArtifactError where something else is, before hours of work end there."""
     final = _real(path)
-    if not _replaceable(final):
+    if final.exists() and not (final.is_dir() and (not any(final.iterdir()) or manifest.belongs(final))):
         raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
     return final
 
@@ -69,33 +79,34 @@ def load(path: str | PathLike[str]) -> Recommender:
     The size and sha256 of every file are checked first. A missing Annoy file, or one of another annoy
     version, is built again in memory with a warning; that takes as long as the fit's index build.
 
+    A loaded model outlives its folder. Where another model is saved to the folder just while its files are opened,
+    `load` fails rather than mix the two: try again. Where many processes read while others write, publish to a store
+    (`mfrec.storage.store`), whose versions never change.
+
     Raises
     ------
     ArtifactError
         When the folder is missing, incomplete, corrupted, or of another format version; the message names
-        the file.
+        the file. Also when the folder is replaced or removed while it is loaded.
     """
+    return open_folder(path).model
+
+
+def open_folder(path: str | PathLike[str]) -> Opened:
+    """Load a model together with its manifest; see `load`."""
     folder = _real(path)
     recover(folder)
-    failed = None
-    for attempt in range(_TRIES):
-        before = manifest.which(folder)
-        try:
-            return _open(folder, manifest.read(folder)[0])
-        except _ReplacedError:
-            continue
-        except ArtifactError as error:
-            # a folder that was replaced while it was read is not corrupted: read the new one; and since it may have
-            # been replaced twice, by the one that it was, only what fails twice alike is
-            found = (before, str(error))
-            if attempt + 1 == _TRIES or (manifest.which(folder) == before and failed == found):
-                raise
-            failed = found
-    raise ArtifactError(f"{folder} was replaced {_TRIES} times while it was read: try again")
-
-
-class _ReplacedError(ArtifactError):
-    """A file is another than the one that was checked."""
+    content, raw = manifest.read(folder)
+    try:
+        model = _open(folder, content)
+    except ArtifactError as error:
+        if manifest.unchanged(folder, raw):
+            raise
+        raise ArtifactError(
+            f"{folder} was replaced or removed while it was loaded: try again; a store (mfrec publish) keeps readers "
+            f"and writers apart"
+        ) from error
+    return Opened(model, content, hashlib.sha256(raw).hexdigest())
 
 
 def verify(path: str | PathLike[str]) -> dict[str, Any]:
@@ -110,20 +121,12 @@ def verify(path: str | PathLike[str]) -> dict[str, Any]:
         For the first thing that is wrong.
     """
     folder = _real(path)
-    model = load(folder)
+    opened = open_folder(folder)
     try:
-        model.factors.check_finite()
-        for side in SIDES:
-            validate.check_adjacency(model, side)
-            validate.check_ids(model.ids[side])
-            validate.check_places(model.given_map, side)
-        for (side, similarity), index in model.indexes.items():
-            found = index.search(model.factors[side][0], min(10, len(model.ids[side])))
-            if len(found.numbers) != min(10, len(model.ids[side])):
-                raise ArtifactError(f"the {side} {similarity} index returns {len(found.numbers)} of 10 candidates")
+        validate.check_values(opened.model)
     except MfrecError as error:
         raise ArtifactError(f"{folder}: {error}") from error
-    return manifest.read(folder)[0]
+    return opened.content
 
 
 def _describe(model: Recommender) -> dict[str, Any]:
@@ -141,12 +144,13 @@ def _describe(model: Recommender) -> dict[str, Any]:
 
 def _model_arrays(model: Recommender) -> Arrays:
     arrays: Arrays = {}
+    places = model.map
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
-        arrays[f"{side}.map"] = model.map[side]
+        arrays[f"{side}.map"] = places[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.adjacency[side].starts
         arrays[f"{side}.links_numbers"] = model.adjacency[side].numbers
@@ -175,56 +179,59 @@ def _save_index(folder: Path, key: tuple[Side, Similarity], index: Index) -> dic
     if index.finder is None:
         return entry
     library = index.finder.library
-    name = f"{stem}{_SUFFIX[library]}"
+    name = _file_name(side, similarity, library)
     index.finder.write(folder / name)
     return {**entry, "library": library, "file": name, "built_with": _built_with(library, index.settings())}
 
 
+def _file_name(side: Side, similarity: Similarity, library: str) -> str:
+    return f"index.{side}.{similarity}{_SUFFIX[library]}"
+
+
 def _built_with(library: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {library: version(library), **settings}
+    return {library: _version(library), **settings}
+
+
+# reading it takes longer than opening a small index
+_version = cache(version)
 
 
 def _open(folder: Path, content: manifest.Manifest) -> Recommender:
     try:
         optional = {entry["file"] for entry in content["indexes"] if "file" in entry}
-        present = manifest.check_files(folder, content, optional)
-        arrays = {
-            name.removesuffix(".npy"): _map_checked(folder / name, known)
-            for name, known in present.items()
-            if name.endswith(".npy")
-        }
-        validate.check_arrays(arrays)
-        factors = Factors(
-            arrays["user.factors"],
-            arrays["item.factors"],
-            Weighting.from_json(content["solver"]),
-            Pair(arrays["user.degree"], arrays["item.degree"]),
-            Pair(arrays["user.gram"], arrays["item.gram"]),
-        )
-        validate.check_counts(factors, arrays, content["counts"])
-        indexes = _indexes(folder, content, factors, arrays, present)
-        return Recommender(
-            factors=factors,
-            ids=Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays))),
-            adjacency=Pair.of(lambda side: Adjacency(arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"])),
-            indexes=indexes,
-            labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
-            info=content["info"],
-            given_map=_places(arrays),
-        )
+        with manifest.checked_files(folder, content, optional) as files:
+            return _restore(folder, content, files)
     except ArtifactError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, OSError, MfrecError) as error:
         raise ArtifactError(f"{folder} is not a whole model: {type(error).__name__} {error}; save it again") from error
 
 
+def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileIO]) -> Recommender:
+    arrays = {name.removesuffix(".npy"): _map(file) for name, file in files.items() if name.endswith(".npy")}
+    validate.check_arrays(arrays, content["counts"])
+    factors = Factors(
+        arrays["user.factors"],
+        arrays["item.factors"],
+        Weighting.from_json(content["solver"]),
+        Pair(arrays["user.degree"], arrays["item.degree"]),
+        Pair(arrays["user.gram"], arrays["item.gram"]),
+    )
+    return Recommender(
+        factors=factors,
+        ids=Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays))),
+        adjacency=Pair.of(lambda side: Adjacency(arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"])),
+        indexes=_indexes(folder, content, factors, arrays, files),
+        labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
+        info=content["info"],
+        # folders from before the map was kept have none
+        given_map=Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
+    )
+
+
 def _indexes(
-    folder: Path,
-    content: manifest.Manifest,
-    factors: Factors,
-    arrays: Arrays,
-    present: dict[str, manifest.Identity],
-) -> dict[tuple[Side, Similarity], Index]:
+    folder: Path, content: manifest.Manifest, factors: Factors, arrays: Arrays, files: Mapping[str, FileIO]
+) -> Indexes:
     if content["format_version"] < manifest.VERSION:
         log.warning(
             "%s has format version %s: its indexes are built again from the vectors; save it again to keep them",
@@ -233,7 +240,7 @@ def _indexes(
         )
         return build_indexes(factors, IndexParams.from_json(content["info"].get("index", {})))
     indexes = {
-        (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, present)
+        (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, files)
         for entry in content["indexes"]
     }
     if set(indexes) != set(INDEX_KEYS):
@@ -242,66 +249,56 @@ def _indexes(
 
 
 def _open_index(
-    folder: Path, entry: Mapping[str, Any], factors: Factors, arrays: Arrays, present: dict[str, manifest.Identity]
+    folder: Path, entry: Mapping[str, Any], factors: Factors, arrays: Arrays, files: Mapping[str, FileIO]
 ) -> Index:
-    side, similarity, settings = entry["target"], entry["similarity"], entry["settings"]
-    row = BACKENDS[entry["backend"]]
+    side, similarity = entry["target"], entry["similarity"]
     stem = f"index.{side}.{similarity}."
     own = {name.removeprefix(stem): array for name, array in arrays.items() if name.startswith(stem)}
     candidates = Candidates(factors[side], similarity, arrays[f"{side}.norms"])
-    path = None
-    if "file" in entry:
-        expected = _built_with(entry["library"], settings)
-        stale = [k for k, v in expected.items() if entry["built_with"].get(k) != v]
-        if entry["file"] != f"{stem}{_SUFFIX[entry['library']].removeprefix('.')}":
-            raise ArtifactError(f"{folder / manifest.NAME} names {entry['file']!r} as an index file: fit again")
-        if entry["file"] not in present:
-            log.warning("%s is missing: building it again from the vectors", folder / entry["file"])
-        elif stale:
-            was = ", ".join(f"{k} {entry['built_with'].get(k)} (now {expected[k]})" for k in stale)
-            log.warning("%s was built with %s: building it again", folder / entry["file"], was)
-        else:
-            path = folder / entry["file"]
-    index = row.restore(candidates, settings, own, path)
-    if path is not None and manifest.identity(path) != present[path.name]:
-        raise _ReplacedError(f"{path} was replaced")
+    file = _usable_file(folder, entry, files) if "file" in entry else None
+    path = None if file is None else _path_of(file)
+    try:
+        index = BACKENDS[entry["backend"]].restore(candidates, entry["settings"], own, path)
+    except BackendError as error:
+        raise ArtifactError(f"{folder / entry.get('file', manifest.NAME)}: {error}") from error
     return replace(index, measured=entry["measured"])
 
 
-def _map_checked(path: Path, known: manifest.Identity) -> NDArray[Any]:
-    """Map a file that must still be the one that was checked."""
-    if manifest.identity(path) != known:
-        raise _ReplacedError(f"{path} was replaced")
-    array = _map(path)
-    if manifest.identity(path) != known:
-        raise _ReplacedError(f"{path} was replaced")
-    return array
+def _usable_file(folder: Path, entry: Mapping[str, Any], files: Mapping[str, FileIO]) -> FileIO | None:
+    """Return the library's file of an index; None, with a warning, where it has to be built again."""
+    name, built_with = entry["file"], entry["built_with"]
+    expected = _built_with(entry["library"], entry["settings"])
+    stale = [key for key, value in expected.items() if built_with.get(key) != value]
+    if name != _file_name(entry["target"], entry["similarity"], entry["library"]):
+        raise ArtifactError(f"{folder / manifest.NAME} names {name!r} as an index file: fit again")
+    if name not in files:
+        log.warning("%s is missing: building it again from the vectors", folder / name)
+    elif stale:
+        was = ", ".join(f"{key} {built_with.get(key)} (now {expected[key]})" for key in stale)
+        log.warning("%s was built with %s: building it again", folder / name, was)
+    else:
+        return files[name]
+    return None
 
 
-def _map(path: Path) -> NDArray[Any]:
-    mode: Any = "r" if path.stat().st_size > _SMALLEST_MAP else None
+def _map(file: FileIO) -> NDArray[Any]:
+    mode: Any = "r" if os.fstat(file.fileno()).st_size > _SMALLEST_MAP else None
     # a plain view: the memmap subclass slows every slice down
-    array: NDArray[Any] = np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
+    array: NDArray[Any] = np.asarray(np.load(_path_of(file), mmap_mode=mode, allow_pickle=False))
     return array
 
 
-def _places(arrays: Arrays) -> Pair[Points] | None:
-    # folders from before the map was kept have none
-    return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
+def _path_of(file: FileIO) -> Path:
+    """Return a path of the open file itself, whatever its name now stands for; Linux and macOS have it."""
+    # where it shares the position of the open file (not on Linux), reading starts at the beginning
+    file.seek(0)
+    return Path(f"/dev/fd/{file.fileno()}")
 
 
 def _labels(arrays: Arrays) -> StringArray | None:
     if "labels_utf8" not in arrays:
         return None
     return StringArray(arrays["labels_utf8"], arrays["labels_offsets"])
-
-
-def _replaceable(path: Path) -> bool:
-    if not path.exists():
-        return True
-    if not path.is_dir():
-        return False
-    return not any(path.iterdir()) or manifest.belongs(path)
 
 
 def _real(path: str | PathLike[str]) -> Path:

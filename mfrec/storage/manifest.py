@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,6 @@ VERSION = 2
 READABLE = (1, VERSION)
 
 Manifest = dict[str, Any]
-Identity = tuple[int, int, int]
 
 _BLANK = "0" * 64
 _SEAL = re.compile("[0-9a-f]{64}")
@@ -55,7 +58,8 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
     Raises
     ------
     ArtifactError
-        When the folder is no model, is of another format version, or the manifest was changed.
+        When the folder is no model, is of another format version, or the manifest was changed or names a file that is
+        not in the folder.
     """
     raw = _read_bytes(folder)
     try:
@@ -76,15 +80,18 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
     for key, kind in _REQUIRED.items():
         if not isinstance(content.get(key), kind):
             raise ArtifactError(f"{folder / NAME} lacks {key!r}: save the model again")
+    for name in content["files"]:
+        if "/" in name or "\\" in name or name in ("", ".", ".."):
+            raise ArtifactError(f"{folder / NAME} names a file outside its folder: {name!r}")
     return content, raw
 
 
-def which(folder: Path) -> Identity | None:
-    """Return what tells this folder's manifest from another that takes its place; None where there is none."""
+def unchanged(folder: Path, raw: bytes) -> bool:
+    """Whether a folder still has the manifest that was read before."""
     try:
-        return identity(folder / NAME)
-    except OSError:
-        return None
+        return _read_bytes(folder) == raw
+    except ArtifactError:
+        return False
 
 
 def belongs(folder: Path) -> bool:
@@ -96,43 +103,46 @@ def belongs(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-def check_files(folder: Path, content: Manifest, optional: set[str]) -> dict[str, Identity]:
-    """Check the size and sha256 of every file; return which file each name was, without missing optional ones.
+@contextmanager
+def checked_files(folder: Path, content: Manifest, optional: set[str]) -> Iterator[dict[str, FileIO]]:
+    """Open every listed file once, check its size and sha256, and give the open files, without missing optional ones.
+
+    All files are opened before the first one is read, and the open files are hashed, whatever becomes of their names:
+    a folder that is replaced or removed from then on does no harm, and a file of another model is refused.
 
     Raises
     ------
     ArtifactError
         For the first file that is missing, of another size, or of other content.
     """
-    present = {}
-    for name, entry in content["files"].items():
-        path = folder / name
-        if "/" in name or "\\" in name or name in ("", ".", ".."):
-            raise ArtifactError(f"{folder / NAME} names a file outside its folder: {name!r}")
-        if not path.is_file():
-            if name not in optional:
+    with ExitStack() as stack:
+        files = {}
+        for name in content["files"]:
+            path = folder / name
+            if path.is_file():
+                files[name] = stack.enter_context(path.open("rb", buffering=0))
+            elif name not in optional:
                 raise ArtifactError(f"{path} is missing: copy the whole folder again, or save the model again")
-            continue
-        present[name] = identity(path)
-        if path.stat().st_size != entry["size"]:
+        _check_sizes(folder, content, files)
+        with ThreadPoolExecutor() as pool:
+            for name, found in zip(files, pool.map(_sha256, files.values()), strict=True):
+                expected = content["files"][name]["sha256"]
+                if found != expected:
+                    raise ArtifactError(
+                        f"{folder / name} is corrupted: its sha256 is {found[:12]}..., expected {expected[:12]}...; "
+                        f"copy the folder again, or save the model again"
+                    )
+        yield files
+
+
+def _check_sizes(folder: Path, content: Manifest, files: dict[str, FileIO]) -> None:
+    for name, file in files.items():
+        size, expected = os.fstat(file.fileno()).st_size, content["files"][name]["size"]
+        if size != expected:
             raise ArtifactError(
-                f"{path} is corrupted: it has {path.stat().st_size} bytes, expected {entry['size']}; "
+                f"{folder / name} is corrupted: it has {size} bytes, expected {expected}; "
                 f"copy the folder again, or save the model again"
             )
-    with ThreadPoolExecutor() as pool:
-        for name, found in zip(present, pool.map(lambda n: _sha256(folder / n), present), strict=True):
-            if found != content["files"][name]["sha256"]:
-                raise ArtifactError(
-                    f"{folder / name} is corrupted: its sha256 is {found[:12]}..., expected "
-                    f"{content['files'][name]['sha256'][:12]}...; copy the folder again, or save the model again"
-                )
-    return present
-
-
-def identity(path: Path) -> Identity:
-    """Return what tells this file from another that takes its name."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _unsealed(raw: bytes, seal: str) -> str:
@@ -147,13 +157,13 @@ def _plain(value: Any) -> Any:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    return {"size": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str:
-    # read, not mapped: pages of a map would count as this process's memory
     with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"size": path.stat().st_size, "sha256": _sha256(file)}
+
+
+def _sha256(file: FileIO) -> str:
+    # read, not mapped: pages of a map would count as this process's memory
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_bytes(folder: Path) -> bytes:

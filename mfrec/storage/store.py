@@ -8,10 +8,11 @@
         versions/000001/       model folders, as `mfrec.storage.folder` writes them; names only ever grow
         versions/000002/
 
-A version is copied and checked under a scratch name, flushed to disk, renamed into place, and only then does
-the pointer move, by renaming a new file over it. So whatever kills a publisher, the pointer names a whole
-version. A reader holds a shared lock (``flock``) on the folder it serves, which a dying process cannot leave
-behind, and only folders without one are pruned.
+A version is copied under a scratch name, the copy is verified and flushed to disk, renamed into place, and only then
+does the pointer move, by renaming a new file over it. So whatever kills a publisher, the pointer names a whole version.
+
+A version never changes, so readers need no lock. Pruning a version does not disturb a reader that has opened it, since
+an open file outlives its name. A reader that is about to open it finds it gone, and looks at the pointer again.
 """
 
 import fcntl
@@ -20,7 +21,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mfrec.errors import ArtifactError, ParameterError
@@ -36,24 +37,6 @@ _VERSIONS = "versions"
 _LOCK = "lock"
 # a folder on its way out is renamed first, so that no reader sees half of it
 _DOOMED = ".pruned-"
-
-
-@dataclass
-class Lease:
-    """A promise that a version is in use; it lasts until `release`, or until the process ends."""
-
-    folder: Path
-    _handle: int | None = field(repr=False)
-
-    def release(self) -> None:
-        """Let the version be pruned."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
-
-    def __del__(self) -> None:
-        """Release what was forgotten."""
-        self.release()
 
 
 @dataclass(frozen=True)
@@ -102,26 +85,11 @@ class Store:
         """Return where a version lies, or would lie."""
         return self.path / _VERSIONS / name
 
-    def lease(self, name: str) -> Lease:
-        """Keep a version from being pruned.
-
-        Raises
-        ------
-        ArtifactError
-            When the version is gone.
-        """
-        folder = self.folder(name)
-        missing = ArtifactError(f"{self.path} has no version {name}: it has {', '.join(self.versions) or 'none'}")
-        try:
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
-            raise missing from None
-        lease = Lease(folder, handle)
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        # between the two calls a pruner may have moved the folder away
-        if not _same(handle, folder):
-            raise missing
-        return lease
+    def find(self, name: str) -> Path:
+        """Return the folder of a version at hand; ArtifactError lists the versions where it is none."""
+        if name not in self.versions:
+            raise ArtifactError(f"{self.path} has no version {name}: it has {', '.join(self.versions) or 'none'}")
+        return self.folder(name)
 
     def publish(self, model: str | os.PathLike[str], *, keep: int = KEEP) -> str:
         """Copy a model folder in as a new version, check the copy, and point to it; return its name.
@@ -131,7 +99,7 @@ class Store:
         model
             A model folder; every value of it is verified.
         keep
-            How many of the newest versions to keep; the current one, and those in use, are kept as well.
+            How many of the newest versions to keep; the current one is kept as well.
 
         Raises
         ------
@@ -140,13 +108,14 @@ class Store:
         """
         _check_keep(keep)
         source = Path(model).absolute()
-        verify(source)
+        if self.path.exists() and not is_store(self.path) and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ArtifactError(f"{self.path} exists and is not a store: choose another path")
+        names = [manifest.NAME, *manifest.read(source)[0]["files"]]
         try:
             with self._changing():
                 name = f"{int((self.versions or ['0'])[-1]) + 1:06d}"
                 with replacing_folder(self.folder(name)) as scratch:
-                    _copy(source, scratch)
-                    verify(scratch)
+                    _copy(source, scratch, names)
                 self._point_or_remove(name)
                 self._prune(keep)
         except OSError as error:
@@ -168,21 +137,19 @@ class Store:
         ArtifactError
             When there is no such version, or it is broken; the pointer then stays.
         """
-        if not self.path.is_dir():
+        if not is_store(self.path):
             raise ArtifactError(f"no such store: {self.path}")
         try:
             with self._changing():
                 name = to or self._previous()
-                if name not in self.versions:
-                    raise ArtifactError(f"{self.path} has no version {name}: it has {', '.join(self.versions)}")
-                verify(self.folder(name))
+                verify(self.find(name))
                 self._point(name)
         except OSError as error:
             raise ArtifactError(f"cannot roll {self.path} back: {error.strerror or error}") from error
         return name
 
     def prune(self, keep: int = KEEP) -> list[str]:
-        """Remove old versions that nobody uses and return their names; see `publish` for ``keep``."""
+        """Remove old versions and return their names; see `publish` for ``keep``."""
         _check_keep(keep)
         with self._changing():
             return self._prune(keep)
@@ -217,18 +184,13 @@ class Store:
         return [name for name in self.versions if name not in spared and self._remove(name)]
 
     def _remove(self, name: str) -> bool:
-        """Remove a version unless it is in use; what cannot be removed now is tried again next time."""
-        folder = self.folder(name)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Remove a version; what cannot be removed now is tried again next time."""
+        doomed = self.folder(f"{_DOOMED}{name}")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            doomed = folder.with_name(f"{_DOOMED}{name}")
-            folder.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            self.folder(name).rename(doomed)
         except OSError:
             return False
-        finally:
-            os.close(handle)
+        shutil.rmtree(doomed, ignore_errors=True)
         return True
 
     @contextmanager
@@ -257,18 +219,12 @@ def is_store(path: str | os.PathLike[str]) -> bool:
 
 def publish(model: str | os.PathLike[str], store: str | os.PathLike[str], *, keep: int = KEEP) -> str:
     """Put a verified copy of a model into a store and point to it; see `Store.publish`."""
-    path = Path(store).absolute()
-    if path.exists() and not is_store(path) and (not path.is_dir() or any(path.iterdir())):
-        raise ArtifactError(f"{path} exists and is not a store: choose another path")
-    return Store(path).publish(model, keep=keep)
+    return Store(Path(store).absolute()).publish(model, keep=keep)
 
 
 def rollback(store: str | os.PathLike[str], to: str | None = None) -> str:
     """Point a store to an earlier version; see `Store.rollback`."""
-    path = Path(store).absolute()
-    if not is_store(path):
-        raise ArtifactError(f"no such store: {path}")
-    return Store(path).rollback(to)
+    return Store(Path(store).absolute()).rollback(to)
 
 
 def _check_keep(keep: int) -> None:
@@ -276,16 +232,15 @@ def _check_keep(keep: int) -> None:
         raise ParameterError(f"keep must be at least 1, got {keep}")
 
 
-def _copy(source: Path, target: Path) -> None:
-    names = [manifest.NAME, *manifest.read(source)[0]["files"]]
+def _copy(source: Path, target: Path, names: list[str]) -> None:
+    """Copy a model's files and verify the copy."""
     for name in names:
         # an index file may be missing: whoever loads the model builds it again
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, IsADirectoryError):
             shutil.copyfile(source / name, target / name)
-
-
-def _same(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except OSError:
-        return False
+        verify(target)
+    except ArtifactError as error:
+        # where the model itself is broken, the error names its own file
+        verify(source)
+        raise ArtifactError(f"{source} was replaced while it was copied: publish it again") from error

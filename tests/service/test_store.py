@@ -1,7 +1,6 @@
-"""The store: versions appear whole or not at all, and what is in use stays."""
+"""The store: versions appear whole or not at all, and what was loaded stays usable."""
 
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,10 +12,11 @@ import pytest
 
 import mfrec
 from mfrec.errors import ArtifactError, ParameterError
+from mfrec.storage import manifest
 from mfrec.storage.store import Store, is_store, publish, rollback
 from tests import faults
 from tests.faults import Writer
-from tests.test_folder import files
+from tests.folders import answers, files
 
 Folders = Callable[[int], Path]
 
@@ -57,39 +57,80 @@ def test_names_are_never_used_again(tmp_path: Path, folders: Folders) -> None:
     assert publish(folders(5), store) == "000005"
 
 
-def test_old_versions_are_pruned_but_neither_current_nor_used_ones(tmp_path: Path, folders: Folders) -> None:
+def test_old_versions_are_pruned_but_not_the_current_one(tmp_path: Path, folders: Folders) -> None:
     path = tmp_path / "store"
     store = Store(path)
-    publish(folders(0), path)
-    lease = store.lease("000001")
-    for n in range(1, 6):
+    for n in range(6):
         publish(folders(n), path)
-    assert store.versions == ["000001", "000004", "000005", "000006"]
-    lease.release()
-    lease.release()
+    assert store.versions == ["000004", "000005", "000006"]
     rollback(path, "000004")
-    assert store.prune(keep=1) == ["000001", "000005"]
+    assert store.prune(keep=1) == ["000005"]
     assert store.versions == ["000004", "000006"]
+    assert store.find("000004") == path / "versions" / "000004"
     with pytest.raises(ArtifactError, match="no version 000001: it has 000004, 000006"):
-        store.lease("000001")
+        store.find("000001")
 
 
-def test_a_version_pruned_while_it_is_leased_is_refused(
+def test_a_loaded_version_outlives_its_pruning(tmp_path: Path, folders: Folders) -> None:
+    path = tmp_path / "store"
+    publish(folders(0), path)
+    model = mfrec.load(Store(path).find("000001"))
+    publish(folders(1), path, keep=1)
+    assert Store(path).versions == ["000002"]
+    assert answers(model) == answers(mfrec.load(folders(0)))
+
+
+def test_a_version_pruned_while_it_is_opened_is_refused_or_loaded_whole(
     tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "store"
-    for n in range(2):
-        publish(folders(n), path)
-    locks = fcntl.flock
+    """Before the first of its files is opened, while they are, and when all of them are."""
+    path, expected = tmp_path / "store", answers(mfrec.load(folders(0)))
 
-    def late(handle: Any, how: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", locks)
-        assert Store(path).prune(keep=1) == ["000001"]
-        locks(handle, how)
+    def prune(name: str) -> None:
+        assert Store(path).prune(keep=1) == [name]
 
-    monkeypatch.setattr(fcntl, "flock", late)
-    with pytest.raises(ArtifactError, match="no version 000001"):
-        Store(path).lease("000001")
+    for owner, function, loaded in ((manifest, "checked_files", False), (manifest, "_check_sizes", True)):
+        name = publish(folders(0), path)
+        publish(folders(1), path, keep=2)
+        real = getattr(owner, function)
+
+        def late(*args: Any, real: Any = real, name: str = name) -> Any:
+            prune(name)
+            return real(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, function, late)
+            if loaded:
+                assert answers(mfrec.load(Store(path).find(name))) == expected
+            else:
+                with pytest.raises(ArtifactError, match=f"{name} was replaced or removed while it was loaded: try"):
+                    mfrec.load(Store(path).find(name))
+        with pytest.raises(ArtifactError, match="no such model folder"):
+            mfrec.load(Store(path).folder(name))
+
+
+def test_publishing_and_rolling_back_check_every_file_once(
+    tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    real = manifest._sha256
+
+    def noted(file: Any) -> str:
+        hashed.append(Path(str(file.name)).name)
+        return real(file)
+
+    monkeypatch.setattr(manifest, "_sha256", noted)
+    names = sorted(set(files(folders(0))) - {"manifest.json"})
+    for change in (
+        lambda: publish(folders(0), tmp_path / "store"),
+        lambda: publish(folders(0), tmp_path / "store"),
+        lambda: rollback(tmp_path / "store"),
+        lambda: mfrec.verify(folders(0)),
+        lambda: mfrec.load(folders(0)),
+    ):
+        hashed.clear()
+        change()
+        assert sorted(hashed) == names
 
 
 def test_a_broken_model_is_not_published(tmp_path: Path, folders: Folders) -> None:
@@ -98,7 +139,7 @@ def test_a_broken_model_is_not_published(tmp_path: Path, folders: Folders) -> No
     broken = tmp_path / "broken"
     shutil.copytree(folders(1), broken)
     (broken / "item.factors.npy").write_bytes(b"x" * (broken / "item.factors.npy").stat().st_size)
-    with pytest.raises(ArtifactError, match=r"item\.factors\.npy is corrupted"):
+    with pytest.raises(ArtifactError, match=rf"{broken}/item\.factors\.npy is corrupted"):
         publish(broken, path)
     with pytest.raises(ArtifactError, match="no such model folder"):
         publish(tmp_path / "nowhere", path)
@@ -119,9 +160,10 @@ def test_a_model_that_is_replaced_while_it_is_copied_is_not_published(
             make_model(2).save(source)
 
     monkeypatch.setattr(shutil, "copyfile", slow)
-    with pytest.raises(ArtifactError, match="corrupted"):
+    with pytest.raises(ArtifactError, match=f"{source} was replaced while it was copied: publish it again"):
         publish(source, path)
     assert Store(path).current is None
+    assert Store(path).versions == []
 
 
 def test_a_broken_version_is_not_rolled_back_to(tmp_path: Path, folders: Folders) -> None:
@@ -321,19 +363,18 @@ def test_a_change_killed_at_any_step_leaves_the_old_state_or_a_newer_one(
     _, states = CHANGES[name]
     steps = writer.steps(change)
     found: list[State] = []
-    for at, step in enumerate(steps):
-        for moment in step.moments:
-            if not found or found[-1] != OLD:
-                begin(name, path, two_versions)
-            writer.kill(change, at=at, moment=moment)
-            found.append(state(path, contents))
-            # whatever was left is swept by the next change
-            Store(path).prune(keep=9)
-            assert hidden(path) == []
-            assert state(path, contents) == found[-1]
-            if found[-1] not in found[:-1]:
-                publish(folders(4), path, keep=1)
-                assert seed_served(path) == 4
-                assert len(Store(path).versions) == 1
-                begin(name, path, two_versions)
+    for at, moment in faults.deaths(steps):
+        if not found or found[-1] != OLD:
+            begin(name, path, two_versions)
+        writer.kill(change, at=at, moment=moment)
+        found.append(state(path, contents))
+        # whatever was left is swept by the next change
+        Store(path).prune(keep=9)
+        assert hidden(path) == []
+        assert state(path, contents) == found[-1]
+        if found[-1] not in found[:-1]:
+            publish(folders(4), path, keep=1)
+            assert seed_served(path) == 4
+            assert len(Store(path).versions) == 1
+            begin(name, path, two_versions)
     assert [found[0], *(after for before, after in pairwise(found) if after != before)] == states

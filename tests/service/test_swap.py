@@ -12,8 +12,12 @@ import httpx
 import pytest
 
 import mfrec
+from mfrec.directions import DIRECTIONS
+from mfrec.service import sources
 from mfrec.service.sources import FolderSource, StoreSource, source_of
 from mfrec.service.watcher import Watcher
+from mfrec.storage import manifest
+from mfrec.storage.folder import open_folder
 from mfrec.storage.store import Store, publish, rollback
 from tests.service.conftest import MakeModel, Serve
 from tests.waiting import wait_for
@@ -174,25 +178,80 @@ def test_a_service_waits_for_the_first_version(serve: Serve, folders: Folders, t
     wait_for(lambda: client.get("/readyz").status_code == 200)
 
 
-def test_a_version_in_use_is_not_pruned_and_one_left_behind_is(serve: Serve, folders: Folders, tmp_path: Path) -> None:
+def test_a_version_that_is_served_outlives_its_pruning(serve: Serve, folders: Folders, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     publish(folders(0), store.path)
     client = serve(store.path, poll=1e6)
-    for n in range(1, 5):
-        publish(folders(n), store.path, keep=1)
-    assert store.versions == ["000001", "000005"]
-    assert version(client) == "000001"
-
-
-def test_the_lease_ends_with_the_swap(folders: Folders, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
-    publish(folders(0), store.path)
-    watcher = Watcher(StoreSource(store))
-    watcher.start()
     publish(folders(1), store.path, keep=1)
-    assert store.versions == ["000001", "000002"]
+    assert store.versions == ["000002"]
+    model = mfrec.load(folders(0))
+    for direction in DIRECTIONS.values():
+        for key in list(model.ids[direction.query])[:5]:
+            body = client.get(f"/v1/{direction.name}/{key}").json()
+            assert body["version"] == "000001"
+            assert [r["id"] for r in body["results"]] == model.recommend(direction.name, [key])[0].ids
+    assert client.get("/v1/search", params={"side": "item", "q": "star"}).json()["results"]
+    assert client.get("/v1/map", params={"side": "item"}).status_code == 200
+
+
+def before_opening(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something once, when a source has looked at what to open and is about to open it."""
+    real, acts = open_folder, iter([act])
+
+    def late(path: Path) -> Any:
+        next(acts, lambda: None)()
+        return real(path)
+
+    monkeypatch.setattr(sources, "open_folder", late)
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["at the start", "when running"])
+def test_a_version_pruned_while_it_is_opened_is_no_refusal(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: bool
+) -> None:
+    """The pointer has moved on by then: what it names now is opened."""
+    store = Store(tmp_path / "store")
+    watcher = Watcher(StoreSource(store))
+    publish(folders(0), store.path)
+    if started:
+        watcher.start()
+        publish(folders(1), store.path)
+    before_opening(monkeypatch, lambda: publish(folders(2), store.path, keep=1))
+    if started:
+        asyncio.run(watcher.look())
+        assert watcher.live is not None
+        assert watcher.live.version == "000001"
+        asyncio.run(watcher.look())
+    else:
+        watcher.start()
+    assert watcher.live is not None
+    assert watcher.live.version == store.current
+    assert watcher.live.content["info"] == {"seed": 2}
+    assert watcher.refused is None
+    assert watcher.refusals == 0
+
+
+def test_a_folder_replaced_while_it_is_opened_is_no_refusal(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copytree(folders(0), tmp_path / "m"))
+    watcher = Watcher(FolderSource(path))
+    watcher.start()
+    mfrec.load(folders(1)).save(path)
+    real, two = manifest.checked_files, mfrec.load(folders(2))
+
+    def late(*args: Any) -> Any:
+        monkeypatch.setattr(manifest, "checked_files", real)
+        two.save(path)
+        return real(*args)
+
+    monkeypatch.setattr(manifest, "checked_files", late)
     asyncio.run(watcher.look())
-    assert store.prune(keep=1) == ["000001"]
+    assert watcher.live is not None
+    assert watcher.live.content["info"] == {"seed": 0}
+    asyncio.run(watcher.look())
+    assert watcher.live.content["info"] == {"seed": 2}
+    assert watcher.refusals == 0
 
 
 def test_a_model_that_gives_no_numbers_is_refused(make_model: MakeModel, folders: Folders, tmp_path: Path) -> None:
@@ -222,7 +281,7 @@ def test_an_error_that_nobody_foresaw_is_a_refusal_too(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mfrec.service.sources.load", broken)
+    monkeypatch.setattr(sources, "open_folder", broken)
     watcher = Watcher(FolderSource(folders(0)))
     watcher.start()
     assert watcher.live is None

@@ -12,29 +12,14 @@ import pytest
 
 import mfrec
 from mfrec.data.interactions import Interactions
-from mfrec.directions import DIRECTIONS, SIDES
+from mfrec.directions import SIDES
 from mfrec.errors import ArtifactError
 from mfrec.index import BACKENDS, IndexParams
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
 from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions, small_model
-
-Answer = tuple[list[Any], list[float], list[str] | None, bool]
-
-
-def answers(model: Recommender, k: int = 10) -> dict[str, list[Answer]]:
-    """Ask every id in every direction."""
-    return {
-        name: [
-            (r.ids, r.scores.tolist(), r.labels, r.exact) for r in model.recommend(name, list(model.ids[row.query]), k)
-        ]
-        for name, row in DIRECTIONS.items()
-    }
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+from tests.folders import answers, files
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
