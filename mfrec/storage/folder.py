@@ -23,7 +23,6 @@ from mfrec.index import BACKENDS, Candidates, Index, Indexes, IndexParams, build
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
-from mfrec.model.map2d import Points
 from mfrec.model.recommender import Recommender
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
@@ -145,12 +144,13 @@ def _describe(model: Recommender) -> dict[str, Any]:
 
 def _model_arrays(model: Recommender) -> Arrays:
     arrays: Arrays = {}
+    places = model.map
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
         arrays[f"{side}.norms"] = _norms(model, side)
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
-        arrays[f"{side}.map"] = model.map[side]
+        arrays[f"{side}.map"] = places[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
         arrays[f"{side}.links_starts"] = model.adjacency[side].starts
         arrays[f"{side}.links_numbers"] = model.adjacency[side].numbers
@@ -216,7 +216,6 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         Weighting.from_json(content["solver"]),
         Pair(arrays["user.degree"], arrays["item.degree"]),
         Pair(arrays["user.gram"], arrays["item.gram"]),
-        # folders from before the map was kept have none
     )
     return Recommender(
         factors=factors,
@@ -225,7 +224,8 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         indexes=_indexes(folder, content, factors, arrays, files),
         labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
         info=content["info"],
-        given_map=_places(arrays),
+        # folders from before the map was kept have none
+        given_map=Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
     )
 
 
@@ -293,11 +293,6 @@ def _path_of(file: FileIO) -> Path:
     # where it shares the position of the open file (not on Linux), reading starts at the beginning
     file.seek(0)
     return Path(f"/dev/fd/{file.fileno()}")
-
-
-def _places(arrays: Arrays) -> Pair[Points] | None:
-    # folders from before the map was kept have none
-    return Pair(arrays["user.map"], arrays["item.map"]) if "user.map" in arrays and "item.map" in arrays else None
 
 
 def _labels(arrays: Arrays) -> StringArray | None:
