@@ -127,7 +127,9 @@ def test_a_refusal_is_told_and_ends_with_the_next_good_version(serve: Serve, fol
     publish(folders(1), tmp_path / "other")
     shutil.copytree(tmp_path / "other/versions/000001", store.folder("000002"))
     (store.folder("000002") / "user.factors.npy").write_bytes(b"junk")
-    (store.path / "current").write_text("000002\n")
+    # in one step, as the store does it: between two the pointer would name nothing
+    (store.path / "next").write_text("000002\n")
+    (store.path / "next").replace(store.path / "current")
     wait_for(lambda: client.get("/v1/model").json()["refused"] is not None)
     refused = client.get("/v1/model").json()["refused"]
     assert refused["version"] == "000002"
