@@ -14,7 +14,8 @@ from mfrec.index.params import IndexParams
 # how many queries to calibrate on: where candidates are few, an index is quick however it is set
 FEW_QUERIES, MANY_QUERIES, MANY_CANDIDATES = 200, 600, 10_000
 MARGIN = 0.003
-QUANTILES = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99)
+# the sizes of head to try, as quantiles of where the true best lie; the last two only where a scan would be long
+QUANTILES, FURTHER = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99), (0.997, 0.999)
 # up to so many candidates the finder answers wherever it reaches the target; above, only where it takes less work
 # than a scan
 SMALL = 10_000
@@ -106,11 +107,11 @@ def _best_with_ties(
 
 def heads_by_rank(index: Index, sample: Answered) -> dict[int, list[int]]:
     """Return by k the sizes of head to try, ascending: quantiles of where the true best lie in the order by length."""
-    heads = {}
+    heads, quantiles = {}, QUANTILES if len(index.candidates) <= SMALL else QUANTILES + FURTHER
     for k in sample.ks:
         places = [index.places[numbers[:k]] for numbers in sample.answers if len(numbers) >= k]
         pooled = np.concatenate(places) if places else np.array([k - 1])
-        heads[k] = [int(place) + 1 for place in np.quantile(pooled, QUANTILES)]
+        heads[k] = [int(place) + 1 for place in np.quantile(pooled, quantiles)]
     return heads
 
 
