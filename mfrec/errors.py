@@ -28,7 +28,7 @@ class UnmeasurableError(DataError):
 
 
 class UnknownIdError(MfrecError, LookupError):
-    """An id that the model has never seen was asked for."""
+    """An id is not one of the model's."""
 
 
 class ArtifactError(MfrecError):

@@ -42,7 +42,7 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
 
 
 def show_ranking(model: Recommender, direction: Direction, key: Any, ranking: Ranking) -> None:
-    """Print one answer under a heading that says what was asked."""
+    """Print one ranking under a heading that names its direction and query."""
     click.secho(
         f"\n{direction.name}: {direction.question}? ({direction.query} {name_of(model, direction.query, key)})",
         bold=True,

@@ -49,7 +49,9 @@ def serve(path: Path, host: str, port: int, workers: int, api_key_file: Path | N
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"mfrec serve {path}: explorer at http://{shown}:{port}/, API at http://{shown}:{port}/docs", err=True)
     if settings.api_key is None and host not in _LOOPBACK:
-        click.echo("whoever reaches this address can ask: set MFREC_API_KEY, or put a proxy in front", err=True)
+        click.echo(
+            "anybody who reaches this address can query it: set MFREC_API_KEY, or put a proxy in front", err=True
+        )
     run(settings, address)
 
 

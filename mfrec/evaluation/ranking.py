@@ -146,7 +146,7 @@ def _count(scores: Scores, top: Scores, relevant: Adjacency, places: Numbers) ->
         tied[group] = higher - np.searchsorted(top[row], values, "left")
         last = values == top[row, 0]
         if last.any():
-            # whoever ties with the last of the best may tie with others behind it
+            # what ties with the last of the best may tie with others behind it
             tied[group[last]] = np.count_nonzero(scores[row] == top[row, 0])
     return above, tied
 

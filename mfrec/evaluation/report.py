@@ -55,7 +55,7 @@ class Report:
     rows
         Every figure.
     questions
-        Per direction, what was asked.
+        Per direction, what a query is and what is ranked.
     sizes
         Per direction, how many queries and held-out events.
     notes

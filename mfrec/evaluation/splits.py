@@ -26,7 +26,7 @@ Parts = tuple[Interactions, Interactions]
 
 
 def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: int = 42) -> Parts:
-    """Hold out a random fraction of all interactions, whoever's they are.
+    """Hold out a random fraction of all interactions, over all users.
 
     A random split lets a model learn from what happened after the events it is asked for: it measures taste,
     not foresight. `time_split` measures both.

@@ -100,7 +100,7 @@ def confidence(factors: Factors, side: Side, numbers: Numbers, weights: Values |
 
 
 def _ones(factors: Factors, numbers: Numbers) -> Values:
-    """Return the weights of ids that stand for themselves: whoever names an id says that it counts."""
+    """Return the weights of ids that come without: each counts as one interaction above the threshold."""
     return np.full(len(numbers), max(1.0, factors.weighting.threshold))
 
 

@@ -38,7 +38,7 @@ KINDS: dict[str, Kind] = {
     "overdue": Kind(503, "The answer took too long", {"retry-after": "5"}),
 }
 
-# what the library raises on purpose, and what a client is told it was; everything else is "internal"
+# the library's exceptions, and the problem that a client gets for each; everything else is "internal"
 BY_ERROR: dict[type[MfrecError], str] = {
     UnknownIdError: "unknown-id",
     ParameterError: "invalid",
@@ -72,7 +72,7 @@ class ProblemError(HTTPException):
 
 
 def problem_of(error: Exception, method: str, path: str, limits: Limits) -> ProblemError:
-    """Return what a client is told about an error: the one place where errors become answers."""
+    """Return the problem that a client gets for an error: the one place where errors become answers."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, RequestValidationError):

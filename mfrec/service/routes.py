@@ -33,7 +33,7 @@ IdInQuery = Annotated[str, Query(max_length=_LONGEST_ID, description="An externa
 
 @dataclass(frozen=True)
 class Context:
-    """What every route needs: the settings, and whoever knows what is being served."""
+    """What every route needs: the settings, and the watcher, which knows what is being served."""
 
     settings: Settings
     watcher: Watcher

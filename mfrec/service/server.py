@@ -19,7 +19,7 @@ from mfrec.service.app import create
 from mfrec.service.settings import Settings
 from mfrec.service.sources import source_of
 
-# beyond these, a new connection is told to come back later instead of making all others slow
+# beyond these, a new connection gets 503 and a time to come back, instead of making all others slow
 _MOST_CONNECTIONS = 1000
 # seconds that running requests have after SIGTERM
 _GRACE = 10

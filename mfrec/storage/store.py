@@ -4,7 +4,7 @@
 
     STORE/
         current                what is served: the name of a version and a newline
-        lock                   held by whoever changes the store
+        lock                   held by the process that changes the store
         versions/000001/       model folders, as `mfrec.storage.folder` writes them; names only ever grow
         versions/000002/
 
@@ -203,7 +203,7 @@ class Store:
             yield
 
     def _sweep(self) -> None:
-        # whoever holds the lock is the only writer: any scratch name belongs to a dead one
+        # the holder of the lock is the only writer: any scratch name belongs to a dead one
         for entry in (self.path / _VERSIONS).iterdir():
             if entry.name.startswith("."):
                 shutil.rmtree(entry, ignore_errors=True)
@@ -235,7 +235,7 @@ def _check_keep(keep: int) -> None:
 def _copy(source: Path, target: Path, names: list[str]) -> None:
     """Copy a model's files and verify the copy."""
     for name in names:
-        # an index file may be missing: whoever loads the model builds it again
+        # an index file may be missing: it is built again when the model is loaded
         with suppress(FileNotFoundError, IsADirectoryError):
             shutil.copyfile(source / name, target / name)
     try:

@@ -242,7 +242,7 @@ class _Search:
                 )
             asked = self.study.ask(self.shapes)
             values = asked.params
-            # a trial is told as it is read from a log; this one only served to draw
+            # the study learns trials from the log; this one only served to draw
             self.study.tell(asked, state=self.optuna.trial.TrialState.FAIL)
         return self.space.params(self.base, values)
 
