@@ -1,4 +1,4 @@
-"""Faults at named steps: a process changes a model folder or a store, and dies or waits exactly where it is told to.
+"""Faults at named steps: a process changes a model folder or a store, and dies or waits at one of them.
 
 Everything that changes the disk is a step with a name, such as ``write user.factors.npy``, ``flush manifest.json`` or
 ``exchange model``. A test first records the steps of an undisturbed change (`Writer.steps`), then lets a process kill

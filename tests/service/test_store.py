@@ -249,7 +249,7 @@ def test_a_full_disk_changes_nothing(
 
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
-    """A process that changes stores, and dies at the steps that it is told."""
+    """A process that changes stores, and dies at given steps."""
     made = Writer()
     yield made
     made.close()

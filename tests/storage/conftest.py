@@ -27,7 +27,7 @@ def folder(pristine: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def writer() -> Iterator[Writer]:
-    """A process that saves, and dies or waits at the steps that it is told."""
+    """A process that saves, and dies or waits at given steps."""
     made = Writer()
     yield made
     made.close()
