@@ -12,7 +12,7 @@ from benchmarks.protocols import Split
 from benchmarks.two_tower_data import Vectors
 from mfrec.arrays import Numbers
 from mfrec.evaluation import Scorer
-from mfrec.evaluation.baselines import model_scorer
+from mfrec.evaluation.baselines import Training, model_scorer
 from mfrec.evaluation.metrics import hit_rate
 from mfrec.evaluation.ranking import Task, by_scores
 from mfrec.model.adjacency import Adjacency
@@ -131,7 +131,7 @@ def _new_users(split: Split, contender: Contender) -> Metrics:
 
 def _user2item(split: Split, contender: Contender) -> Scorer | None:
     if contender.model is not None:
-        return model_scorer("user2item", contender.model.factors, contender.model.adjacency, 0)
+        return model_scorer("user2item", contender.model.factors, Training(contender.model.adjacency, 1, 0))
     return contender.events or contender.scorers.get("user2item")
 
 

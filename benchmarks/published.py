@@ -26,7 +26,7 @@ from mfrec.errors import MfrecError, ParameterError, check_integer
 from mfrec.evaluation import measure
 from mfrec.evaluation.read_split import read_lists
 from mfrec.evaluation.splits import Split, random_split, read_split
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 from mfrec.tuning.params_file import check_target, read_params, write_params
 from mfrec.tuning.tune import tune

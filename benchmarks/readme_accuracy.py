@@ -1,4 +1,4 @@
-"""Put what the defaults are worth in each direction into the README, between its two markers.
+"""Put what the defaults are worth in each direction into docs/accuracy.md, between its two markers.
 
 Usage: MFREC_DATA_HOME=... python benchmarks/readme_accuracy.py
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import mfrec
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 BLOCK = re.compile(r"(<!-- accuracy:start -->\n)(.*?)(<!-- accuracy:end -->)", re.DOTALL)
 DATA = ("ml-100k", "ml-latest-small")
-CONTENDERS = ("mfrec", "popularity", "most-active", "random", "co-occurrence")
+CONTENDERS = ("mfrec", "popularity", "most-active", "co-occurrence", "kNN cosine", "kNN BM25")
 KS = (10, 100)
 
 
@@ -49,9 +49,9 @@ def _cells(report: "mfrec.evaluation.Report", direction: str) -> list[str]:
 
 
 def main() -> None:
-    """Evaluate and rewrite the README."""
+    """Evaluate and rewrite the page."""
     text = table()
-    README.write_text(BLOCK.sub(lambda m: m[1] + text + m[3], README.read_text()))
+    PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[3], PAGE.read_text()))
     print(text)
 
 

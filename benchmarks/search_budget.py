@@ -27,8 +27,9 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import DivergedError
 from mfrec.evaluation import measure
 from mfrec.evaluation.splits import random_split
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
+from mfrec.training.regularization import derive
 from mfrec.tuning.space import Space
 from mfrec.tuning.trials import Trial
 from mfrec.tuning.tune import folds_of, tune
@@ -84,9 +85,10 @@ def draws(train: Interactions, seed: int) -> Iterator[ALSParams]:
     space = Space.of(train, plain=False)
     drawn_from = {name: DISTRIBUTIONS[kind](low, high) for name, (kind, low, high) in space.rows.items()}
     drawn_from["factors"] = randint(0, len(space.factors))
-    yield ALSParams()
+    base = derive(train).params
+    yield base
     for drawn in ParameterSampler(drawn_from, n_iter=1_000_000, random_state=seed):
-        yield space.params(ALSParams(), {name: _plain(value) for name, value in drawn.items()})
+        yield space.params(base, {name: _plain(value) for name, value in drawn.items()})
 
 
 def _plain(value: Any) -> Any:

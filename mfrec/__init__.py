@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from mfrec.data.movielens import load_movielens
     from mfrec.data.synthetic import sample
     from mfrec.evaluation import evaluate, splits
-    from mfrec.training.als import fit_als
-    from mfrec.training.fit import build, fit
+    from mfrec.training.fit import build, fit, fit_als
     from mfrec.training.params import ALSParams
     from mfrec.tuning.tune import tune
 
@@ -46,7 +45,7 @@ _LAZY = {
     "cold_start": "mfrec.coldstart.content",
     "Catalogue": "mfrec.coldstart.catalogue",
     "ALSParams": "mfrec.training.params",
-    "fit_als": "mfrec.training.als",
+    "fit_als": "mfrec.training.fit",
     "build": "mfrec.training.fit",
     "fit": "mfrec.training.fit",
     "download": "mfrec.data.download",

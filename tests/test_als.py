@@ -9,7 +9,7 @@ import pytest
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES
 from mfrec.errors import DataError, ParameterError
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 from tests.conftest import Checkerboard
 
@@ -110,11 +110,13 @@ def test_no_warning_about_blas_threads(interactions: Interactions, recwarn: pyte
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("factors", [0, -1, 1.5, "8", None, True, 2**31]),
+        ("factors", [0, -1, 1.5, "8", True, 2**31]),
         ("iterations", [0, -1, 1.5, "8", None, True]),
         ("seed", [-1, 1.5, None, "1", True, 2**31]),
         ("threads", [-1, 1.5, None, True]),
-        ("regularization", [-0.1, math.nan, math.inf, "1", None, 1j]),
+        ("regularization", [-0.1, math.nan, math.inf, "1", 1j]),
+        ("item_exponent", [-2.1, 2.1, math.nan, "1", 1j]),
+        ("user_scale", [-2.1, 2.1, math.nan]),
         ("alpha", [0, 0.0, -1, math.nan, math.inf, "1", None, 1j]),
     ],
 )
@@ -126,4 +128,4 @@ def test_parameters_out_of_range_are_named(name: str, values: list[Any]) -> None
 
 def test_parameters_at_the_edge_of_their_range() -> None:
     ALSParams(factors=1, regularization=0, alpha=1e-3, iterations=1, seed=2**31 - 1, threads=64)
-    assert ALSParams(factors=np.int64(4)).factors == 4  # type: ignore[arg-type]  # an integer of another make
+    assert ALSParams(factors=np.int64(4), regularization=25.0).factors == 4  # type: ignore[arg-type]  # an integer of another make

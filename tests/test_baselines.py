@@ -11,8 +11,8 @@ import mfrec
 from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair
 from mfrec.evaluation import baselines
-from mfrec.evaluation.ranking import best_k
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.best import best_of
 from mfrec.model.factors import Factors
 
 DATA = Path(os.environ.get("MFREC_DATA_HOME", "data"))
@@ -79,18 +79,36 @@ def test_degree_counts_training_links() -> None:
     assert baselines.degree(LINKS, "user").tolist() == [2, 2, 1, 0]
 
 
-def test_co_occurrence_by_hand() -> None:
-    items = baselines.together(LINKS, "item")(np.array([0, 3]))
-    assert items[0] == pytest.approx([1, 1 / np.sqrt(2), 1 / 2, 0])
-    assert items[1].tolist() == [0, 0, 0, 0]
-    assert baselines.together(LINKS, "user")(np.array([1]))[0] == pytest.approx([1 / 2, 1, 1 / np.sqrt(2), 0])
+@pytest.mark.parametrize(
+    ("measure", "items", "user"),
+    [
+        ("co-occurrence", [2, 1, 1, 0], [1, 2, 1, 0]),
+        ("kNN cosine", [1, 1 / np.sqrt(2), 1 / 2, 0], [1 / 2, 1, 1 / np.sqrt(2), 0]),
+    ],
+)
+def test_neighbours_by_hand(measure: str, items: list[float], user: list[float]) -> None:
+    data = baselines.Training(LINKS, 2, 0)
+    near = data.similar("item", measure).toarray()
+    assert near[0] == pytest.approx(items)
+    assert not near[3].any()
+    assert data.similar("user", measure).toarray()[1] == pytest.approx(user)
+
+
+def test_neighbours_score_across_sides_by_training_items() -> None:
+    """A user's score of an item sums the item's similarities to the user's items; item2user is its transpose."""
+    data = baselines.Training(LINKS, 2, 0)
+    near, rows = data.similar("item", "kNN BM25").toarray(), data.rows.user.toarray()
+    expected = rows @ near.T
+    everybody, everything = np.arange(len(rows)), np.arange(len(near))
+    assert baselines.knn(data, "user2item", "kNN BM25")(everybody) == pytest.approx(expected)
+    assert baselines.knn(data, "item2user", "kNN BM25")(everything) == pytest.approx(expected.T)
 
 
 def test_votes_by_hand() -> None:
     similarity = np.array([[9, 0.5, 0.25, -1], [0.5, 9, 0, 0]], np.float32)
-    two = baselines.votes(lambda numbers: similarity[numbers], LINKS, 2)(np.array([0, 1]))
+    two = baselines.votes(lambda numbers: similarity[numbers], baselines.Training(LINKS, 2, 0))(np.array([0, 1]))
     assert two.tolist() == [[0.5, 0, 0.75, 0], [0.5, 0.5, 0, 0]]
-    one = baselines.votes(lambda numbers: similarity[numbers], LINKS, 1)(np.array([0]))
+    one = baselines.votes(lambda numbers: similarity[numbers], baselines.Training(LINKS, 1, 0))(np.array([0]))
     assert one.tolist() == [[0.5, 0, 0.5, 0]]
 
 
@@ -105,11 +123,13 @@ def test_cosine_of_a_zero_vector_is_zero() -> None:
     assert baselines.cosine(factors, "item")(np.array([0, 1])) == pytest.approx(np.array([[1, 0], [0, 0]]))
 
 
-def test_best_k_breaks_ties_by_number_and_never_pads() -> None:
+def test_best_of_breaks_ties_by_number_and_never_pads() -> None:
     scores = np.array([[1, 2, 1, 1], [-np.inf, 5, -np.inf, 4]], np.float32)
-    chosen = best_k(scores, np.sort(scores, axis=1), 3)
-    assert chosen.tolist() == [[True, True, True, False], [False, True, False, True]]
-    assert best_k(scores, np.sort(scores, axis=1), 99)[0].all()
+    best = best_of(scores, 3)
+    assert best.rows.tolist() == [0, 0, 0, 1, 1]
+    assert best.columns.tolist() == [1, 0, 2, 1, 3]
+    assert best.place.tolist() == [0, 1, 2, 0, 1]
+    assert best_of(scores, 99).columns.tolist() == [1, 0, 2, 3, 1, 3]
 
 
 def test_every_direction_has_baselines() -> None:

@@ -279,7 +279,7 @@ def test_the_exact_backend_scans(similarity: Similarity) -> None:
 
 
 def test_auto_keeps_the_fastest_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    params = ALSParams(factors=4, iterations=1)
+    params = ALSParams(factors=4, iterations=1, regularization=25.0)
     for missing in (False, True):
         if missing:
             monkeypatch.setitem(sys.modules, "faiss", None)
@@ -292,7 +292,9 @@ def test_auto_takes_what_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None
 
     for fast in ("annoy", "exact"):
         monkeypatch.setattr(backends, "median_us", lambda index, *_, fast=fast: 1.0 if index.backend == fast else 2.0)
-        model = mfrec.fit(random_interactions(), ALSParams(factors=4, iterations=1), IndexParams(index="auto"))
+        model = mfrec.fit(
+            random_interactions(), ALSParams(factors=4, iterations=1, regularization=25.0), IndexParams(index="auto")
+        )
         assert {index.backend for index in model.indexes.values()} == {fast}
 
 
@@ -368,5 +370,7 @@ def test_manifest_tells_how_each_index_searches(tmp_path: Path) -> None:
 def test_without_faiss_its_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(BackendError) as refused:
-        mfrec.fit(random_interactions(), ALSParams(factors=4, iterations=1), IndexParams(index="faiss"))
+        mfrec.fit(
+            random_interactions(), ALSParams(factors=4, iterations=1, regularization=25.0), IndexParams(index="faiss")
+        )
     assert str(refused.value) == "index='faiss' needs faiss: pip install 'mfrec[faiss]'"

@@ -94,7 +94,7 @@ def test_a_near_miss_suggests(home: Path) -> None:
 def test_a_title_of_several_lists_their_ids(home: Path) -> None:
     frame = pd.DataFrame({"user": [1, 2, 3] * 4, "item": [10, 20, 30] * 4})
     likes = mfrec.Interactions.from_frame(frame, item_labels={10: "Twins", 20: "TWINS", 30: "Triplets"})
-    mfrec.fit(likes, mfrec.ALSParams(factors=2)).save(home / "twins")
+    mfrec.fit(likes, mfrec.ALSParams(factors=2, regularization=25.0)).save(home / "twins")
     line = fails("recommend", "twins", "item2user", "twins", cwd=home)
     assert line == "mfrec: several items have the title 'twins': ask for one of the ids 10, 20"
     found = json.loads(run("recommend", "twins", "item2item", "TWINS", "triplets", "--json", cwd=home).stdout)

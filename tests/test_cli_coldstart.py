@@ -11,8 +11,8 @@ import pytest
 import mfrec
 from mfrec.cli import main
 from mfrec.coldstart.catalogue import Catalogue
+from mfrec.coldstart.evaluate import evaluate_cold
 from mfrec.data.synthetic import GENRES, sample
-from mfrec.evaluation import evaluate_cold
 from tests.test_movielens import u_data, write_folder
 
 PLAYS = ["fit", "plays.csv", "--user-col", "who", "--item-col", "what", "--factors", "8", "--out", "model"]

@@ -11,11 +11,12 @@ import mfrec
 from mfrec.cli import main
 from mfrec.evaluation import measure
 from mfrec.training import als
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.params_file import read_held_out, read_params
 from tests.clock import Clock
 from tests.conftest import random_interactions
+from tests.params import given_params
 
 pytest.importorskip("optuna")
 
@@ -53,8 +54,17 @@ def test_evaluate_prints_all_four_directions(capsys: pytest.CaptureFixture[str],
     out, _ = run(capsys, "evaluate", "likes.csv", "--split", *split, "-k", "5", "--factors", "8", "--quiet")
     for direction in mfrec.DIRECTIONS:
         assert f"\n{direction}: " in f"\n{out}"
+    assert "hit_rate@5" in out
     assert "popularity" in out
-    assert "ndcg@5" in out
+    assert "ndcg@5" not in out
+
+
+def test_evaluate_prints_everything_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "likes.csv", "-k", "5", "-k", "9", "--factors", "8", "--regularization", "5", "--quiet"]
+    out, _ = run(capsys, *arguments, "--full")
+    for shown in (*mfrec.DIRECTIONS, "ndcg@5", "coverage@9", "plain", "kNN BM25", "- head"):
+        assert shown in out
+    assert out.startswith(run(capsys, *arguments)[0].split("\n\n")[0])
 
 
 def test_evaluate_gives_programs_what_the_library_gives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +107,7 @@ def test_tune_then_fit_with_what_it_found(capsys: pytest.CaptureFixture[str], fo
     out, _ = run(capsys, "tune", "likes.csv", "--trials", "3", "--metric", "recall@5", "--threads", "1", "--quiet")
     assert "recall@5" in out
     assert "3 trials, best recall@5" in out
-    params = mfrec.ALSParams(**read_params(Path("params.json")))
+    params = given_params(**read_params(Path("params.json")))
     tuned = mfrec.load("models/likes-tuned")
     assert tuned.info["als"]["alpha"] == params.alpha
     assert tuned.adjacency.user.numbers.size == len(mfrec.Interactions.read("likes.csv"))
@@ -256,7 +266,9 @@ def test_a_log_of_another_seed_or_part_is_refused(capsys: pytest.CaptureFixture[
     _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--seed", "7", code=2)
     assert "log.jsonl is the log of another search: its seed is 42, here it is 7; name another file" in err
     _, err = run(capsys, *TUNE, "--resume", "log.jsonl", "--hold-out", "0.2", code=2)
-    assert "log.jsonl is the log of another search: its training interactions is" in err
+    # parameters that follow from the data are others for another part
+    assert "log.jsonl is the log of another search: its " in err
+    assert "name another file" in err
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from mfrec.directions import SIDES, Side, other
 from mfrec.errors import DataError, ParameterError
 from mfrec.model.factors import Factors
 from mfrec.model.fold_in import fold_in
-from mfrec.training.als import fit_als
 from mfrec.training.confidence import weigh
-from mfrec.training.params import ALSParams
+from mfrec.training.fit import fit_als
+from mfrec.training.params import ALSParams, given
 from tests.conftest import random_interactions
+from tests.params import given_params
 
 DAY = 24 * 3600
 
@@ -30,12 +31,12 @@ def rated() -> Interactions:
 @pytest.mark.parametrize(
     "params",
     [
-        ALSParams(),
-        ALSParams(transform="binary"),
-        ALSParams(transform="log", user_exponent=0, item_exponent=0),
-        ALSParams(transform="value", user_exponent=1.0),
-        ALSParams(transform="value", user_exponent=0, item_exponent=0, half_life=30.0),
-        ALSParams(transform="binary", threshold=4, item_exponent=-0.5),
+        given_params(),
+        given_params(transform="binary"),
+        given_params(transform="log", user_exponent=0, item_exponent=0),
+        given_params(transform="value", user_exponent=1.0),
+        given_params(transform="value", user_exponent=0, item_exponent=0, half_life=30.0),
+        given_params(transform="binary", threshold=4, item_exponent=-0.5),
     ],
 )
 def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None:
@@ -46,13 +47,13 @@ def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None
 
 
 def test_weights_as_they_are_keep_their_unit(rated: Interactions) -> None:
-    confidences, weighting, _ = weigh(rated, ALSParams(transform="value", user_exponent=0, item_exponent=0))
+    confidences, weighting, _ = weigh(rated, given_params(transform="value", user_exponent=0, item_exponent=0))
     np.testing.assert_array_equal(confidences.data, rated.weights)
     assert weighting.mean == 1.0
 
 
 def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
-    params = ALSParams(user_exponent=0.7, item_exponent=0.3, transform="log")
+    params = given_params(user_exponent=0.7, item_exponent=0.3, transform="log")
     confidences, _, _ = weigh(rated, params)
     dense = rated.matrix.toarray().astype(float)
     expected = np.zeros_like(dense)
@@ -66,7 +67,7 @@ def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
 
 
 def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> None:
-    confidences, weighting, _ = weigh(rated, ALSParams(transform="binary", threshold=4, user_exponent=0.5))
+    confidences, weighting, _ = weigh(rated, given_params(transform="binary", threshold=4, user_exponent=0.5))
     kept = rated.take(rated.weights >= 4)
     assert confidences.nnz == len(kept)
     # degrees count what is kept
@@ -77,30 +78,30 @@ def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> Non
 
 def test_a_threshold_above_everything(rated: Interactions) -> None:
     with pytest.raises(DataError, match="nothing to learn from with threshold 6"):
-        weigh(rated, ALSParams(transform="binary", threshold=6))
+        weigh(rated, given_params(transform="binary", threshold=6))
 
 
 def test_after_a_half_life_an_interaction_counts_half() -> None:
     frame = pd.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "time": [0, 10 * DAY, 20 * DAY]})
-    params = ALSParams(transform="value", half_life=10.0)
+    params = given_params(transform="value", half_life=10.0)
     confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), params)
     np.testing.assert_allclose(confidences.data / confidences.data[2], [0.25, 0.5, 1.0], rtol=1e-6)
 
 
 def test_what_is_very_old_stays_an_interaction() -> None:
     frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "time": [0, 100_000 * DAY]})
-    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), ALSParams(half_life=1.0))
+    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), given_params(half_life=1.0))
     assert confidences.nnz == 2
     assert (confidences.data > 0).all()
 
 
 def test_a_half_life_needs_times(interactions: Interactions) -> None:
     with pytest.raises(ParameterError, match="half_life needs times"):
-        weigh(interactions, ALSParams(half_life=30))
+        weigh(interactions, given_params(half_life=30))
 
 
 # exponents and scales on both sides, few factors, and enough iterations to stand still
-PARAMS = ALSParams(
+PARAMS = given_params(
     factors=4,
     regularization=5.0,
     alpha=3.0,
@@ -124,8 +125,9 @@ def fitted(rated: Interactions) -> Factors:
 def direct(rated: Interactions, factors: Factors, side: Side, number: int) -> NDArray[np.float64]:
     """Solve for one row in float64, from nothing but the data, the parameters and the other side's vectors."""
     across = other(side)
-    exponents = {"user": PARAMS.user_exponent, "item": PARAMS.item_exponent}
-    scales = {"user": PARAMS.user_scale, "item": PARAMS.item_scale}
+    exponents = {side: float(given(PARAMS, f"{side}_exponent")) for side in SIDES}
+    scales = {side: float(given(PARAMS, f"{side}_scale")) for side in SIDES}
+    size, penalty = int(given(PARAMS, "factors")), float(given(PARAMS, "regularization"))
     dense = rated.matrix.toarray().astype(float)
     degree = {"user": (dense > 0).sum(1), "item": (dense > 0).sum(0)}
     weights = np.log1p(dense)
@@ -135,7 +137,7 @@ def direct(rated: Interactions, factors: Factors, side: Side, number: int) -> ND
     scale = {s: (degree[s] / degree[s].mean()) ** scales[s] for s in SIDES}
     matrix = factors[across].astype(float) / scale[across][:, None]
     confidence = np.where(row > 0, row, 1.0)
-    system = matrix.T @ (confidence[:, None] * matrix) + PARAMS.regularization * np.eye(PARAMS.factors)
+    system = matrix.T @ (confidence[:, None] * matrix) + penalty * np.eye(size)
     solution: NDArray[np.float64] = np.linalg.solve(system, matrix.T @ row) * scale[side][number]
     return solution
 
@@ -159,7 +161,7 @@ def test_folding_in_somebody_known_agrees_with_the_closed_form_and_with_the_fit(
 def test_below_the_threshold_nothing_counts_in_folding_in_either(rated: Interactions, side: Side) -> None:
     """Whoever is folded in gets what the fit found, scales included, with the low ratings in the history or without."""
     own = {"transform": "binary", "threshold": 3.0, "item_scale": 0.2, "user_scale": 0.1, "factors": 4}
-    factors = fit_als(rated, ALSParams(**own, iterations=100, regularization=5.0, whitening=0.0))  # type: ignore[arg-type]
+    factors = fit_als(rated, given_params(**own, iterations=100, regularization=5.0, whitening=0.0))
     matrix = rated.matrix if side == "user" else rated.matrix.T.tocsr()
     compared = 0
     for number in range(len(factors[side])):
@@ -180,8 +182,8 @@ def test_below_the_threshold_nothing_counts_in_folding_in_either(rated: Interact
 
 
 def test_scales_multiply_what_the_fit_without_them_found(rated: Interactions) -> None:
-    plain = fit_als(rated, ALSParams(factors=4, iterations=3))
-    scaled = fit_als(rated, ALSParams(factors=4, iterations=3, item_scale=0.3, user_scale=-0.2))
+    plain = fit_als(rated, given_params(factors=4, iterations=3, regularization=25.0))
+    scaled = fit_als(rated, given_params(factors=4, iterations=3, item_scale=0.3, user_scale=-0.2, regularization=25.0))
     degree = rated.degree
     by = {"user": -0.2, "item": 0.3}
     for side in SIDES:

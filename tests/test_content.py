@@ -21,7 +21,7 @@ from mfrec.model.recommender import Recommender
 from tests.conftest import random_interactions, small_model
 from tests.waiting import LIMIT
 
-PARAMS = mfrec.ALSParams(factors=12, threads=1)
+PARAMS = mfrec.ALSParams(factors=12, threads=1, regularization=25.0)
 
 
 @pytest.fixture(scope="module")

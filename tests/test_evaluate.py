@@ -14,6 +14,7 @@ from mfrec.directions import DIRECTIONS, Pair
 from mfrec.errors import DataError, ParameterError
 from mfrec.evaluation import measure, metrics, ranking, tasks
 from mfrec.evaluation.metrics import RANK_METRICS
+from mfrec.evaluation.report import Report, Row
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 
@@ -28,7 +29,7 @@ def parts() -> Parts:
 
 @pytest.fixture(scope="module")
 def model(parts: Parts) -> mfrec.Recommender:
-    return mfrec.fit(parts[0], mfrec.ALSParams(factors=8), EXACT)
+    return mfrec.fit(parts[0], mfrec.ALSParams(factors=8, regularization=25.0), EXACT)
 
 
 @pytest.fixture(scope="module")
@@ -267,9 +268,14 @@ def test_large_tasks_are_sampled(model: mfrec.Recommender, parts: Parts) -> None
 
 
 def test_report_as_text_table_and_json(report: mfrec.evaluation.Report) -> None:
-    text = str(report)
-    for expected in (*DIRECTIONS, "hit_rate@5", "popularity", "most-active", "unseen:", "plain:", "* the best"):
-        assert expected in text
+    short = str(report)
+    for expected in (*DIRECTIONS, "hit_rate@5", "popularity", "most-active", "unseen:", "* the best"):
+        assert expected in short
+    assert short.startswith(f"{report.verdicts[0]}\n")
+    assert "ndcg@5" not in short
+    assert "plain" not in short
+    for expected in (*DIRECTIONS, "hit_rate@5", "ndcg@20", "popularity", "unseen:", "plain:", "* the best"):
+        assert expected in report.full()
     assert report.to_frame().columns.tolist() == [
         "direction", "protocol", "contender", "segment", "metric", "k", "value",
     ]  # fmt: skip
@@ -279,6 +285,17 @@ def test_report_as_text_table_and_json(report: mfrec.evaluation.Report) -> None:
     assert again["sizes"]["user2item"]["queries"] > 0
     with pytest.raises(ParameterError, match="no figure"):
         report.value("user2item", "ndcg", 7)
+
+
+def test_verdicts_say_by_how_much_the_model_is_ahead_or_behind() -> None:
+    rates = {"mfrec": 0.2, "popularity": 0.08, "random": 0.01, "kNN cosine": 0.19, "co-occurrence": 0.25}
+    rows = tuple(Row("user2item", "unseen", who, "all", "hit_rate", 10, rate) for who, rate in rates.items())
+    many, few = {"user2item": {"queries": 5_000, "events": 100_000}}, {"user2item": {"queries": 9, "events": 9}}
+    assert Report(rows, sizes=many).verdicts == ("user2item: 2.5 times popularity, 20% behind co-occurrence",)
+    assert Report(rows[:4], sizes=many).verdicts == ("user2item: 2.5 times popularity, 5% ahead of kNN cosine",)
+    # nine events tell nothing apart
+    assert Report(rows, sizes=few).verdicts == ("user2item: level with popularity, level with co-occurrence",)
+    assert Report(rows[:1], sizes=many).verdicts == ("user2item: hit_rate@10 0.2000",)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +337,9 @@ def test_ranks_and_lists_are_those_of_sorting_everything(seed: int, deepest: int
         query, target = np.nonzero(wanted)
         above = (left[query] > left[query, target][:, None]).sum(axis=1)
         tied = (left[query] == left[query, target][:, None]).sum(axis=1)
-        expected = metrics.Ranks(query, above, tied)
+        # what may not be shown is missed, however few candidates there are
+        shown = left[query, target] > -np.inf
+        expected = metrics.Ranks(query, np.where(shown, above, metrics.MISSED), np.where(shown, tied, 1))
         order = np.argsort(-left, axis=1, kind="stable")
         for k in ks:
             for of_ranks in RANK_METRICS.values():

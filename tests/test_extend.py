@@ -10,14 +10,13 @@ import pytest
 
 import mfrec
 from mfrec.coldstart.catalogue import Catalogue
+from mfrec.coldstart.evaluate import EVERYTHING, HELD_OUT, ColdReport, evaluate_cold
 from mfrec.data.interactions import Interactions
 from mfrec.data.synthetic import GENRES, Sample, sample
 from mfrec.directions import Side
 from mfrec.errors import DataError, ParameterError
-from mfrec.evaluation import ColdReport, evaluate_cold
-from mfrec.evaluation.coldstart import EVERYTHING, HELD_OUT
 
-PARAMS = mfrec.ALSParams(factors=12, threads=1)
+PARAMS = mfrec.ALSParams(factors=12, threads=1, regularization=25.0)
 FRACTION = 0.2
 
 

@@ -16,10 +16,9 @@ from mfrec.model.fold_in import fold_in
 from mfrec.model.ids import Id
 from mfrec.model.recommender import Recommender
 from mfrec.model.weighting import Weighting
-from mfrec.training.als import fit_als
-from mfrec.training.fit import build
-from mfrec.training.params import ALSParams
+from mfrec.training.fit import build, fit_als
 from tests.conftest import random_interactions
+from tests.params import given_params
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def rated() -> Recommender:
 
 def plain_model(likes: Interactions) -> Recommender:
     """Fit what implicit fits: confidences are alpha times the weight."""
-    params = ALSParams(factors=8, user_exponent=0, item_exponent=0, transform="value", whitening=0)
+    params = given_params(factors=8, user_exponent=0, item_exponent=0, transform="value", whitening=0)
     return build(likes, fit_als(likes, params))
 
 
@@ -106,7 +105,7 @@ def test_a_repeated_id_counts_once_or_with_the_sum_of_its_weights(model: Recomme
 def test_in_another_basis_a_folded_in_vector_scores_the_same(side: Side, scale: float) -> None:
     likes = random_interactions()
     plain, turned = (
-        fit_als(likes, ALSParams(factors=8, whitening=whitening, user_scale=scale, item_scale=-scale))
+        fit_als(likes, given_params(factors=8, whitening=whitening, user_scale=scale, item_scale=-scale))
         for whitening in (0.0, 0.75)
     )
     numbers = np.array([2, 3, 11, 40])
@@ -128,7 +127,7 @@ def test_a_decay_multiplies_confidences(rated: Recommender, model: Recommender, 
 
 def test_a_decay_is_no_weight_where_weights_are_transformed() -> None:
     likes = random_interactions()
-    model = build(likes, fit_als(likes, ALSParams(factors=8, transform="log")))
+    model = build(likes, fit_als(likes, given_params(factors=8, transform="log")))
     ids, decay = model.ids.item.ids([2, 3, 11]), [1.0, 0.25, 0.5]
     assert not np.allclose(
         model.fold_in("user", ids, decay=decay), model.fold_in("user", ids, decay), rtol=0.01, atol=0

@@ -18,8 +18,7 @@ from mfrec.errors import BackendError, ParameterError
 from mfrec.index import BACKENDS, Candidates, Hits, Index, IndexParams, Queries
 from mfrec.index import annoy as annoy_backend
 from mfrec.index.base import exact_search
-from mfrec.training.als import fit_als
-from mfrec.training.fit import build
+from mfrec.training.fit import build, fit_als
 from mfrec.training.params import ALSParams
 from tests.conftest import random_interactions
 
@@ -312,7 +311,7 @@ def test_lengths_are_summed_in_float64() -> None:
 
 def test_an_unknown_backend_lists_the_names() -> None:
     likes = random_interactions(10, 12)
-    factors = fit_als(likes, ALSParams(factors=4, iterations=1))
+    factors = fit_als(likes, ALSParams(factors=4, iterations=1, regularization=25.0))
     with pytest.raises(ParameterError, match=f"unknown index 'faiss-gpu': choose one of {', '.join(BACKENDS)}, auto"):
         build(likes, factors, IndexParams(index="faiss-gpu"))
 

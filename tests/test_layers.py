@@ -18,9 +18,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("index",),
     ("model",),
     ("storage", "data"),
+    ("evaluation",),
     ("training",),
     ("coldstart",),
-    ("evaluation",),
     ("tuning", "applications", "spark"),
     ("service",),
     ("cli",),
@@ -45,12 +45,12 @@ FORWARDED = {
 OWNERS: dict[str, tuple[str, ...]] = {
     "annoy": ("index.annoy", "cli.doctor"),
     "faiss": ("index.faiss",),
-    "implicit": ("training.als", "cli.doctor"),
-    "threadpoolctl": ("training", "index.calibrate", "cli.doctor"),
+    "implicit": ("training.als", "evaluation.baselines", "cli.doctor"),
+    "threadpoolctl": ("training", "evaluation.ranking", "index.calibrate", "cli.doctor"),
     "scipy": ("data", "training", "evaluation", "tuning"),
     "sklearn": ("coldstart", "evaluation", "tuning"),
     "click": ("cli",),
-    "tabulate": ("cli", "evaluation.report", "evaluation.coldstart"),
+    "tabulate": ("cli", "evaluation.report", "coldstart.evaluate"),
 }
 
 # what may be imported at the top of a module on the serving side

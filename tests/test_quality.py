@@ -16,7 +16,7 @@ def test_hit_rate_on_movielens_100k(movielens_home: Path, index: str) -> None:
     ratings = load_movielens("ml-100k", movielens_home)
     held_out = np.random.default_rng(42).random(len(ratings)) < 0.2
     train, test = ratings.take(~held_out), ratings.take(held_out)
-    model = mfrec.fit(train, ALSParams(), mfrec.IndexParams(index=index))
+    model = mfrec.fit(train, ALSParams(factors=48, regularization=25.0), mfrec.IndexParams(index=index))
     users, items = test.ids.user.ids(test.users), test.ids.item.ids(test.items)
     top = {user: set(model.user2item(user, k=100).ids) for user in set(users)}
     assert np.mean([item in top[user] for user, item in zip(users, items, strict=True)]) >= 0.60

@@ -1,32 +1,30 @@
-"""The README says what its commands print."""
+"""The docs say what the defaults reach, and what the results of the benchmarks say."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks import accuracy, readme_accuracy, readme_tuning
+from benchmarks import defaults, readme_accuracy
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 
 
 @pytest.mark.parametrize("name", readme_accuracy.DATA)
 def test_the_accuracy_table_is_what_the_defaults_reach(movielens_home: Path, name: str) -> None:
-    found = readme_accuracy.BLOCK.search(README.read_text(encoding="utf-8"))
+    found = readme_accuracy.BLOCK.search(PAGE.read_text(encoding="utf-8"))
     assert found is not None
     own = [line for line in found[2].splitlines() if line.startswith(f"| {name} ")]
     assert own == readme_accuracy.table((name,)).splitlines()[2:]
 
 
-def test_the_tables_of_tuning_are_what_the_results_say() -> None:
-    found = readme_tuning.BLOCK.search(README.read_text(encoding="utf-8"))
+def test_the_tables_of_other_data_are_what_the_results_say() -> None:
+    found = defaults.BLOCK.search(PAGE.read_text(encoding="utf-8"))
     assert found is not None
-    assert found[2] == readme_tuning.tables()
+    assert found[2] == defaults.tables()
 
 
-def test_tuned_mfrec_is_ahead_of_tuned_plain_als_in_every_run() -> None:
-    runs = accuracy.read(readme_tuning.RESULTS / "accuracy.json")
-    found = {(run.data, run.seed, run.contender): run.test for run in runs}
-    splits = {(run.data, run.seed) for run in runs}
-    assert len(splits) == 10
-    for data, seed in splits:
-        assert found[data, seed, "mfrec, tuned"] > found[data, seed, "plain ALS, tuned"], (data, seed)
+def test_the_results_cover_eight_sets_of_enough_events() -> None:
+    found = [line for line in defaults.lines() if line["kind"] == "search"]
+    enough = {line["set"] for line in found if line["shape"][3] >= 5_000}
+    assert len(enough) >= 8
+    assert all(len({line["seed"] for line in found if line["set"] == name}) == 3 for name in enough)

@@ -13,8 +13,7 @@ from mfrec.errors import DataError, ParameterError, UnknownIdError
 from mfrec.index import BACKENDS, IndexParams
 from mfrec.model.rankings import Ranking
 from mfrec.model.recommender import Recommender
-from mfrec.training.als import fit_als
-from mfrec.training.fit import build, fit
+from mfrec.training.fit import build, fit, fit_als
 from mfrec.training.params import ALSParams
 from tests.conftest import Checkerboard, random_interactions, small_model
 
@@ -329,11 +328,11 @@ def test_one_user_and_one_item(backend: str) -> None:
 def test_factors_that_do_not_belong_to_the_interactions_are_refused(interactions: Interactions) -> None:
     other = random_interactions(10, 12)
     with pytest.raises(DataError, match=r"Factors\(10 users x 12 items x 4\) does not fit Interactions\(60 users"):
-        build(interactions, fit_als(other, ALSParams(factors=4, iterations=1)), IndexParams())
+        build(interactions, fit_als(other, ALSParams(factors=4, iterations=1, regularization=25.0)), IndexParams())
 
 
 def test_factors_that_are_not_finite_build_no_index(interactions: Interactions) -> None:
-    factors = fit_als(interactions, ALSParams(factors=4, iterations=1))
+    factors = fit_als(interactions, ALSParams(factors=4, iterations=1, regularization=25.0))
     factors.item[3, 1] = np.nan
     with pytest.raises(DataError, match="1 of 80 item vectors are not finite"):
         build(interactions, factors, IndexParams())

@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks import search_budget
 from benchmarks.search_budget import Search, draws
-from mfrec.training.params import ALSParams
+from mfrec.training.regularization import derive
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.space import FACTORS
 from tests.clock import Clock
+from tests.params import given_params
 
 
 def test_both_searches_start_from_the_defaults_and_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,15 +34,15 @@ def test_random_draws_are_valid_parameters_and_repeat_with_the_seed() -> None:
     train = search_budget.load("sample:9000")
     first, again, other = (list(islice(draws(train, seed), 20)) for seed in (3, 3, 4))
     assert first == again
-    assert first[0] == other[0] == ALSParams()
+    assert first[0] == other[0] == derive(train).params
     assert not set(first[1:]) & set(other[1:])
     assert {params.factors for params in first} <= set(FACTORS)
 
 
 def test_a_row_says_how_much_of_the_best_was_there_when() -> None:
     searches = [
-        Search("slow", 1, [10.0, 40.0], [0.1, 0.2], 0.3, ALSParams()),
-        Search("fast", 1, [10.0, 20.0], [0.0, 0.4], 0.5, ALSParams()),
+        Search("slow", 1, [10.0, 40.0], [0.1, 0.2], 0.3, given_params(factors=48, regularization=25.0)),
+        Search("fast", 1, [10.0, 20.0], [0.0, 0.4], 0.5, given_params(factors=48, regularization=25.0)),
     ]
     slow, fast = search_budget.rows(searches, 61.0)
     assert slow == ["slow", "1", "2", "0.250", "0.250", "0.500", "0.2000", "0.3000"]

@@ -11,18 +11,18 @@ import pytest
 
 from mfrec import Interactions, splits
 from mfrec.errors import DataError, ParameterError
-from mfrec.training.params import ALSParams
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.space import SPACE
 from mfrec.tuning.trials import Trial, TrialLog
 from mfrec.tuning.tune import Tuned, tune
 from tests.clock import Clock
 from tests.conftest import random_interactions
+from tests.params import given_params
 
 pytest.importorskip("optuna")
 
 LIKES = random_interactions(60, 40)
-BASE = ALSParams(factors=4, iterations=2, threads=1)
+BASE = given_params(factors=4, iterations=2, threads=1, regularization=25.0)
 TRIAL = Trial(BASE, 0.25, 1.5)
 
 
@@ -67,9 +67,15 @@ def swapped() -> Interactions:
         ({"metric": "ndcg@6"}, "its metric is ndcg@5, here it is ndcg@6"),
         ({"seed": 43}, "its seed is 42, here it is 43"),
         ({"plain": True}, "its plain is False, here it is True"),
-        ({"base": ALSParams(factors=4, iterations=2, half_life=3.0)}, "its base half_life is 0.0, here it is 3.0"),
-        ({"base": ALSParams(factors=4, iterations=2, seed=1)}, "its base seed is 42, here it is 1"),
-        ({"base": ALSParams(factors=5, iterations=2)}, "its base factors is 4, here it is 5"),
+        (
+            {"base": given_params(factors=4, iterations=2, half_life=3.0, regularization=25.0)},
+            "its base half_life is 0.0, here it is 3.0",
+        ),
+        (
+            {"base": given_params(factors=4, iterations=2, seed=1, regularization=25.0)},
+            "its base seed is 42, here it is 1",
+        ),
+        ({"base": given_params(factors=5, iterations=2, regularization=25.0)}, "its base factors is 4, here it is 5"),
         ({"data": random_interactions(61, 40)}, "its users is 60, here it is 61"),
         ({"data": random_interactions(60, 41)}, "its items is 40, here it is 41"),
         ({"data": LIKES.take(np.arange(len(LIKES)) > 20)}, "its training interactions is"),
@@ -102,7 +108,7 @@ def test_a_log_of_another_space_is_refused(log: Path, monkeypatch: pytest.Monkey
 
 
 def test_threads_change_nothing_in_a_search(log: Path) -> None:
-    assert len(search(log, base=ALSParams(factors=4, iterations=2, threads=2)).trials) == 3
+    assert len(search(log, base=given_params(factors=4, iterations=2, threads=2, regularization=25.0)).trials) == 3
 
 
 GOOD: dict[str, Any] = {"params": {"factors": 4}, "score": 0.5, "seconds": 1.0, "stopped": False, "early": None}

@@ -16,7 +16,8 @@ from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import k_fold_split, random_split
 from mfrec.model.factors import Factors
-from mfrec.training.als import StopFit, fit_als
+from mfrec.training.als import StopFit
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.params_file import read_params, write_params
@@ -24,6 +25,7 @@ from mfrec.tuning.space import EXTENSIONS, FACTORS, SPACE, Space
 from mfrec.tuning.tune import Tuned, tune
 from tests.clock import Clock
 from tests.conftest import random_interactions
+from tests.params import given_params
 
 pytest.importorskip("optuna")
 
@@ -39,7 +41,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def search(trials: int, **options: Any) -> Tuned:
-    options = {"metric": "ndcg@5", "base": ALSParams(factors=8, threads=1), "parts": 1, **options}
+    options = {
+        "metric": "ndcg@5",
+        "base": given_params(factors=8, threads=1, regularization=25.0),
+        "parts": 1,
+        **options,
+    }
     return tune(options.pop("data", LIKES), trials=trials, **options)
 
 
@@ -58,19 +65,19 @@ def test_the_same_seed_makes_the_same_trials_and_another_seed_others() -> None:
 
 def test_the_first_trial_is_the_base_and_the_best_is_the_highest_score() -> None:
     found = search(5)
-    assert found.trials[0].params == ALSParams(factors=8, threads=1)
+    assert found.trials[0].params == given_params(factors=8, threads=1, regularization=25.0)
     assert found.best.score == max(trial.score for trial in found.trials)
 
 
 def test_a_score_is_what_measure_says_of_the_validation_part() -> None:
     train, held_out = random_split(LIKES, seed=42)
-    params = ALSParams(factors=8, threads=1)
+    params = given_params(factors=8, threads=1, regularization=25.0)
     assert search(1).best.score == measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"]
 
 
 @pytest.mark.parametrize("parts", [2, 5])
 def test_the_score_of_several_parts_is_their_mean(parts: int) -> None:
-    params = ALSParams(factors=8, threads=1)
+    params = given_params(factors=8, threads=1, regularization=25.0)
     folds = list(k_fold_split(LIKES, 5, seed=42))[:parts]
     scores = [measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"] for train, held_out in folds]
     assert search(1, parts=parts).best.score == pytest.approx(np.mean(scores))
@@ -100,7 +107,7 @@ def test_a_trial_that_takes_too_long_is_left_out(
 ) -> None:
     """Where one never ends, the time ends it; where its first iteration shows that it will be too long, at once."""
     calls: list[int] = []
-    factors = fit_als(LIKES, ALSParams(factors=8, threads=1))
+    factors = fit_als(LIKES, given_params(factors=8, threads=1, regularization=25.0))
 
     def slow(train: Interactions, params: ALSParams, *, callback: Any) -> Factors:
         calls.append(0)
@@ -124,9 +131,11 @@ def test_more_interactions_start_with_more_factors() -> None:
     spaces = [Space.of(interactions, plain=False) for interactions in (few, many)]
     assert [space.likely for space in spaces] == [32, 384]
     for space in spaces:
-        starts = list(space.starts(ALSParams(), 10, seed=1))
-        assert starts == list(space.starts(ALSParams(), 10, seed=1))
-        assert space.params(ALSParams(), starts[0]) == ALSParams()
+        starts = list(space.starts(given_params(factors=48, regularization=25.0), 10, seed=1))
+        assert starts == list(space.starts(given_params(factors=48, regularization=25.0), 10, seed=1))
+        assert space.params(given_params(factors=48, regularization=25.0), starts[0]) == given_params(
+            factors=48, regularization=25.0
+        )
         for values in starts:
             assert 0 <= values["factors"] < len(space.factors)
             for name, (_, low, high) in SPACE.items():
@@ -245,7 +254,7 @@ def test_a_fit_that_diverges_says_so_by_its_own_error() -> None:
 
 
 def test_a_mistake_in_the_data_ends_the_search_at_once() -> None:
-    base = ALSParams(factors=8, transform="binary", threshold=100.0, threads=1)
+    base = given_params(factors=8, transform="binary", threshold=100.0, threads=1, regularization=25.0)
     with pytest.raises(DataError, match="there is nothing to learn from with threshold 100") as raised:
         tune(LIKES, metric="ndcg@5", base=base)
     assert not isinstance(raised.value, DivergedError)
@@ -254,7 +263,12 @@ def test_a_mistake_in_the_data_ends_the_search_at_once() -> None:
 def test_a_given_validation_part_is_what_counts() -> None:
     train, held_out = random_split(LIKES, 0.3, seed=5)
     found = tune(
-        train, validation=held_out, metric="recall@10", trials=1, base=ALSParams(factors=8, threads=1), minutes=1
+        train,
+        validation=held_out,
+        metric="recall@10",
+        trials=1,
+        base=given_params(factors=8, threads=1, regularization=25.0),
+        minutes=1,
     )
     expected = measure(fit_als(train, found.best.params), train, held_out, k=10)["recall@10"]
     assert found.best.score == expected
@@ -316,9 +330,9 @@ def test_without_optuna_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_parameters_survive_the_file(tmp_path: Path) -> None:
     path = tmp_path / "params.json"
-    params = ALSParams(factors=13, regularization=0.1, item_scale=-0.05, transform="binary", threshold=3.5)
+    params = given_params(factors=13, regularization=0.1, item_scale=-0.05, transform="binary", threshold=3.5)
     write_params(path, params)
-    assert ALSParams(**read_params(path)) == params
+    assert given_params(**read_params(path)) == params
 
 
 @pytest.mark.parametrize(
@@ -346,21 +360,21 @@ def test_a_callback_ends_a_fit() -> None:
             raise StopFit
 
     with pytest.raises(StopFit):
-        fit_als(LIKES, ALSParams(factors=4, threads=1), callback=look)
+        fit_als(LIKES, given_params(factors=4, threads=1, regularization=25.0), callback=look)
     assert seen == [(0, 60), (1, 60)]
 
 
 def test_a_table_too_small_for_the_factors_searched() -> None:
     """The base is fitted as given, as mfrec fit would; what is searched stays below half the table."""
     tiny: Interactions = random_interactions(12, 10)
-    base = ALSParams(factors=32, threads=1)
+    base = given_params(factors=32, threads=1, regularization=25.0)
     found = tune(tiny, metric="ndcg@5", trials=4, base=base)
     assert found.trials[0].params == base
     assert {t.params.factors for t in found.trials[1:]} == {8}
 
 
 def test_the_first_trial_is_the_base_where_the_search_never_goes(tmp_path: Path) -> None:
-    base = ALSParams(factors=50, alpha=100.0, iterations=2, threads=1)
+    base = given_params(factors=50, alpha=100.0, iterations=2, threads=1, regularization=25.0)
     log = tmp_path / "trials.jsonl"
     found = search(4, base=base, resume=log)
     assert found.trials[0].params == base
@@ -376,15 +390,15 @@ def test_the_first_trial_is_the_base_where_the_search_never_goes(tmp_path: Path)
 
 
 def test_plain_turns_the_extensions_of_the_base_off_and_nothing_else() -> None:
-    base = ALSParams(factors=50, alpha=100.0, user_scale=0.3, threads=1)
+    base = given_params(factors=50, alpha=100.0, user_scale=0.3, threads=1, regularization=25.0)
     found = tune(LIKES, metric="ndcg@5", trials=1, base=base, plain=True)
     off = replace(base, user_exponent=0.0, item_exponent=0.0, user_scale=0.0, item_scale=0.0)
     assert found.trials[0].params == off
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
-    base = ALSParams(factors=np.int64(8), alpha=np.float32(2.5), threads=np.int8(1))  # type: ignore[arg-type]
-    assert base == ALSParams(factors=8, alpha=2.5, threads=1)
+    base = given_params(factors=np.int64(8), alpha=np.float32(2.5), threads=np.int8(1), regularization=25.0)
+    assert base == given_params(factors=8, alpha=2.5, threads=1, regularization=25.0)
     write_params(tmp_path / "params.json", base)
-    assert ALSParams(**read_params(tmp_path / "params.json")) == base
+    assert given_params(**read_params(tmp_path / "params.json")) == base
     assert search(2, base=base, resume=tmp_path / "log.jsonl", seed=np.int64(3)).trials[0].params == base

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mfrec.arrays import Matrix
 from mfrec.directions import Pair
 from mfrec.errors import ParameterError
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 from mfrec.training.whitening import CONSENSUS, whitened
 from tests.conftest import random_interactions
@@ -78,7 +78,9 @@ def test_directions_without_users_stay_finite(n_users: int) -> None:
 
 def test_a_fit_scores_the_same_whatever_its_basis() -> None:
     likes = random_interactions()
-    plain, turned = (fit_als(likes, ALSParams(factors=8, whitening=strength)) for strength in (0.0, 0.75))
+    plain, turned = (
+        fit_als(likes, ALSParams(factors=8, whitening=strength, regularization=25.0)) for strength in (0.0, 0.75)
+    )
     np.testing.assert_allclose(turned.user @ turned.item.T, plain.user @ plain.item.T, atol=1e-5)
     assert not np.allclose(turned.item, plain.item, atol=1e-2)
 
@@ -86,4 +88,4 @@ def test_a_fit_scores_the_same_whatever_its_basis() -> None:
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), "much"])
 def test_whitening_out_of_range(wrong: float) -> None:
     with pytest.raises(ParameterError, match="whitening must be"):
-        ALSParams(whitening=wrong)
+        ALSParams(whitening=wrong, factors=48, regularization=25.0)

@@ -50,6 +50,9 @@ def demo(out: Path | None, use_sample: bool, k: int) -> None:
     click.echo()
     show_indexes(loaded, IndexParams())
     click.echo()
+    if loaded.check is not None:
+        click.echo("\n".join(loaded.check.lines()))
+        click.echo()
     click.echo(table([{"stage": stage, "seconds": f"{seconds:.3f}"} for stage, seconds in stages.items()]))
     size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
     click.echo(f"\nwrote {folder} ({size:.1f} MiB); what to type next:")

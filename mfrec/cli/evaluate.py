@@ -8,11 +8,12 @@ import click
 
 from mfrec.cli.catalogues import catalogue_options, named_sides, read_catalogue
 from mfrec.cli.options import als_params, parameter_options, params_option, read_source, source_options
+from mfrec.coldstart.evaluate import evaluate_cold
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Side
 from mfrec.errors import ParameterError, check_integer
 from mfrec.evaluation import evaluate as run
-from mfrec.evaluation import evaluate_cold, splits
+from mfrec.evaluation import splits
 from mfrec.index import IndexParams
 from mfrec.training.fit import fit
 from mfrec.training.params import ALSParams
@@ -28,18 +29,29 @@ SPLITS = ("random", "last", "time")
     "--test-fraction", type=float, default=0.2, show_default=True, help="Held out by random, time and --cold."
 )
 @click.option("--last", default=1, show_default=True, help="Held out per user by --split last.")
-@click.option("-k", "ks", type=int, multiple=True, default=(10, 100), show_default=True, help="Repeat for several.")
+@click.option(
+    "-k",
+    "ks",
+    type=int,
+    multiple=True,
+    default=(10, 100),
+    show_default=True,
+    help="Repeat for several; the short table shows the first.",
+)
 @click.option("--warm", is_flag=True, help="Leave out events whose user or item has no training data.")
 @click.option("--through-index", is_flag=True, help="Measure what the indexes return, too.")
 @click.option("--cold", type=click.Choice(SIDES), help="Hold items or users out entirely, known by a table alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--full", is_flag=True, help="Print every metric and protocol, a table per direction.")
+@click.option("--json", "as_json", is_flag=True, help="Print all that --full does, and more, as JSON.")
 @source_options
 @catalogue_options
 @params_option
 @parameter_options(ALSParams)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Fit on a part of SOURCE and measure all four directions on the rest.
+def evaluate(source: str, cold: Side | None, full: bool, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Fit on a part of SOURCE and measure all four directions on the rest, beside the baselines.
+
+    A verdict per direction comes first, then hit rates over unseen targets; --full has the rest.
 
     SOURCE is what mfrec fit takes. mfrec/evaluation/README.md says what each direction is asked. With --cold, items
     (or users) are held out entirely and get a vector from a table alone: --items (or --users) as in mfrec fit, or
@@ -58,7 +70,7 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
     for k in options["ks"]:
         check_integer("k", k, 1)
     if cold is not None:
-        _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index")
+        _refuse_given("--cold, which holds out at random", "split", "last", "warm", "through_index", "full")
         click.echo(_cold(source, cold, params, as_json, quiet, options))
         return
     if named_sides(options):
@@ -78,12 +90,13 @@ def evaluate(source: str, cold: Side | None, as_json: bool, quiet: bool, **optio
         test,
         options["ks"],
         train=train,
+        protocols=("unseen", "plain") if full or as_json else ("unseen",),
         through_index=through_index,
         warm=options["warm"],
         seed=params.seed,
     )
     report = replace(report, notes=report.notes + notes)
-    click.echo(report.to_json() if as_json else report)
+    click.echo(report.to_json() if as_json else report.full() if full else report)
 
 
 def _leaks(options: dict[str, Any], test: HeldOut) -> tuple[str, ...]:

@@ -63,7 +63,12 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
     click.echo(f"{model!r} fitted and indexed in {fitted - read:.1f} s, saved to {folder}")
     for line in told(model, catalogues):
         click.echo(line)
+    for reason in model.info.get("reasons", ()):
+        click.echo(reason)
     show_indexes(model, index)
+    if model.check is not None:
+        for line in model.check.lines():
+            click.echo(line)
     some = next(iter(model.ids.user))
     click.echo(f"next: mfrec recommend {folder} user2item {some}")
 

@@ -7,14 +7,13 @@ import numpy as np
 
 from mfrec.arrays import Numbers, Scores
 from mfrec.data.interactions import Interactions
-from mfrec.directions import DIRECTIONS, Pair, find_direction
+from mfrec.directions import DIRECTIONS, find_direction
 from mfrec.errors import DataError, ParameterError, UnmeasurableError, check_integer
-from mfrec.evaluation.baselines import BASELINES, dot, model_scorer, votes
+from mfrec.evaluation.baselines import BASELINES, Training, dot, model_scorer, votes
 from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import PROTOCOLS, Lister, Outcome, Scorer, Task, by_lists, by_scores
 from mfrec.evaluation.report import Report, Row
-from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, HeldOutEvents, match
-from mfrec.model.adjacency import Adjacency
+from mfrec.evaluation.tasks import QUESTIONS, SEGMENTS, TASKS, HeldOutEvents, match, match_parts
 from mfrec.model.factors import Factors
 from mfrec.model.recommender import Recommender
 
@@ -27,8 +26,6 @@ class Plan:
 
     ks: tuple[int, ...]
     protocols: tuple[str, ...]
-    neighbours: int
-    seed: int
 
 
 def evaluate(
@@ -97,17 +94,18 @@ def evaluate(
     names = [find_direction(d).name for d in _listed(directions)]
     for parameter, value, low in (("neighbours", neighbours, 1), ("max_queries", max_queries, 1), ("seed", seed, 0)):
         check_integer(parameter, value, low)
-    plan = Plan(cutoffs(k), _known_protocols(protocols), neighbours, seed)
+    plan = Plan(cutoffs(k), _known_protocols(protocols))
     events = match(model.ids, model.adjacency, test, train, warm=warm, max_queries=max_queries, seed=seed)
     tasks, notes = _tasks(names, events)
+    training = Training(model.adjacency, neighbours, seed)
     rows = []
     for each, task in tasks.items():
-        contenders = _contenders(each, model.factors, events, plan, name, scorers or {}, baselines)
+        contenders = _contenders(each, model.factors, training, name, scorers or {}, baselines)
         found: dict[str, Outcomes] = {
             c: by_scores(task, scorer, plan.protocols, plan.ks) for c, scorer in contenders.items()
         }
         if through_index:
-            indexed = {f"{name} (index)": _through_index(each, model, task, plan)}
+            indexed = {f"{name} (index)": _through_index(each, model, training, task, plan)}
             found = {name: found.pop(name)} | indexed | found
         rows += [row for protocol in plan.protocols for row in _rows(each, protocol, task, found, plan.ks)]
     questions = {d: QUESTIONS[d].format(recent=events.recent_is, neighbours=neighbours) for d in tasks}
@@ -132,12 +130,8 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
     dict
         ``"ndcg@20"`` and the like for every metric and cut-off; means over users, or over events for hit_rate.
     """
-    by_user = Adjacency.from_csr(train.matrix.indptr, train.matrix.indices)
-    by_item = train.matrix.T.tocsr()
-    by_item.sort_indices()
-    adjacency = Pair(by_user, Adjacency.from_csr(by_item.indptr, by_item.indices))
     ks = cutoffs(k)
-    task = TASKS["user2item"](match(train.ids, adjacency, test, max_queries=len(train.ids.user)))
+    task = TASKS["user2item"](match_parts(train, test, max_queries=len(train.ids.user)))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
 
@@ -160,28 +154,24 @@ def _tasks(names: list[str], events: HeldOutEvents) -> tuple[dict[str, Task], tu
 def _contenders(
     name: str,
     factors: Factors,
-    events: HeldOutEvents,
-    plan: Plan,
+    training: Training,
     model_name: str,
     scorers: Mapping[str, Mapping[str, Scorer]],
     baselines: bool,
 ) -> dict[str, Scorer]:
-    contenders = {model_name: model_scorer(name, factors, events.adjacency, plan.neighbours)}
+    contenders = {model_name: model_scorer(name, factors, training)}
     for contender, by_direction in scorers.items():
         if name in by_direction:
-            voting = name == "user2user"
-            contenders[contender] = (
-                votes(by_direction[name], events.adjacency, plan.neighbours) if voting else by_direction[name]
-            )
+            scorer = by_direction[name]
+            contenders[contender] = votes(scorer, training) if name == "user2user" else scorer
     if baselines:
-        for contender, make in BASELINES[name].items():
-            contenders[contender] = make(events.adjacency, plan.neighbours, plan.seed)
+        contenders |= {contender: make(training) for contender, make in BASELINES[name].items()}
     return contenders
 
 
-def _through_index(name: str, model: Recommender, task: Task, plan: Plan) -> Outcomes:
+def _through_index(name: str, model: Recommender, training: Training, task: Task, plan: Plan) -> Outcomes:
     if name == "user2user":
-        voters = votes(_indexed_users(model, plan.neighbours), model.adjacency, plan.neighbours)
+        voters = votes(_indexed_users(model, training.neighbours), training)
         return by_scores(task, voters, plan.protocols, plan.ks)
     return by_lists(task, _lister(name, model, task), plan.protocols, plan.ks)
 

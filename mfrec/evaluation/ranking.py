@@ -1,17 +1,21 @@
 """From scores to ranks: every candidate of every query, in blocks, by counting."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from mfrec.arrays import Numbers, Scores
 from mfrec.evaluation.metrics import MISSED, Counts, Ranks
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.best import Best, best_of
 
 # scores every target for some queries: query numbers -> a fresh float32 array of shape (queries, targets), which
-# the caller may overwrite; higher is better
+# the caller may overwrite; higher is better. It is called from several threads at once
 Scorer = Callable[[Numbers], Scores]
 
 # the best k targets of one query, best first: (place of the query in the task, protocol, k) -> numbers
@@ -23,8 +27,8 @@ PROTOCOLS: Mapping[str, str] = {
     "unseen": "what the query interacted with in training is taken out first",
 }
 
-# scores of about 16 MB stay in a core's reach
-BLOCK_CELLS = 2**22
+# scores of about 4 MB stay in a core's reach
+BLOCK_CELLS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +76,32 @@ class Outcome:
 
 
 def by_scores(task: Task, scorer: Scorer, protocols: tuple[str, ...], ks: tuple[int, ...]) -> dict[str, Outcome]:
-    """Rank every candidate by its score; a target beyond the deepest cut-off counts as missed."""
-    ranks: dict[str, list[tuple[Counts, Counts]]] = {p: [] for p in protocols}
+    """Rank every candidate by its score; a target beyond the deepest cut-off counts as missed.
+
+    Blocks of queries are ranked side by side, one thread per core: the scorer is called from all of them.
+    """
+    counts: dict[str, list[tuple[Counts, Counts]]] = {p: [] for p in protocols}
     shown = {p: {k: np.zeros(task.n_targets, np.int64) for k in ks} for p in protocols}
-    for places in _blocks(task):
-        scores = scorer(task.queries[places])
-        # each protocol takes out what the one before it does, so one array serves them all
-        for protocol in PROTOCOLS:
-            _mask(scores, task.masks[protocol], places)
-            if protocol not in protocols:
-                continue
-            top = best_scores(scores, max(ks))
-            ranks[protocol].append(_count(scores, top, task.relevant, places))
-            listed, columns = _lists(scores, top)
-            for k in ks:
-                shown[protocol][k] += np.bincount(columns[best_k(listed, top, k)], minlength=task.n_targets)
-    return {p: Outcome(_ranks(task, ranks[p]), shown[p]) for p in protocols}
+    # BLAS threads below those of the blocks fight for the same cores
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(lambda places: dict(_ranked(task, scorer, protocols, max(ks), places)), _blocks(task)):
+            for protocol, (counted, best) in found.items():
+                counts[protocol].append(counted)
+                for k in ks:
+                    shown[protocol][k] += np.bincount(best.columns[best.place < k], minlength=task.n_targets)
+    return {p: Outcome(_ranks(task, counts[p]), shown[p]) for p in protocols}
+
+
+def _ranked(
+    task: Task, scorer: Scorer, protocols: tuple[str, ...], k: int, places: Numbers
+) -> Iterator[tuple[str, tuple[tuple[Counts, Counts], Best]]]:
+    scores = scorer(task.queries[places])
+    # each protocol takes out what the one before it does, so one array serves them all
+    for protocol in PROTOCOLS:
+        _mask(scores, task.masks[protocol], places)
+        if protocol in protocols:
+            best = best_of(scores, k)
+            yield protocol, (_count(scores, best, k, task.relevant, places), best)
 
 
 def by_lists(task: Task, lister: Lister, protocols: tuple[str, ...], ks: tuple[int, ...]) -> dict[str, Outcome]:
@@ -120,66 +134,26 @@ def _mask(scores: Scores, mask: Adjacency, places: Numbers) -> None:
     scores[rows, mask.numbers[starts[0] : starts[-1]]] = -np.inf
 
 
-def best_scores(scores: Scores, k: int) -> Scores:
-    """Return the best k scores of each row (all, where there are fewer), ascending; what is below is never sorted."""
-    beyond = max(0, scores.shape[1] - k)
-    top: Scores = np.partition(scores, beyond, axis=1)[:, beyond:] if beyond else scores.copy()
-    top.sort(axis=1)
-    return top
-
-
-def _count(scores: Scores, top: Scores, relevant: Adjacency, places: Numbers) -> tuple[Counts, Counts]:
+def _count(scores: Scores, best: Best, k: int, relevant: Adjacency, places: Numbers) -> tuple[Counts, Counts]:
     """Return, per event of the block, how many candidates score higher and how many the same."""
     starts = relevant.starts[places[0] : places[-1] + 2]
     numbers = relevant.numbers[starts[0] : starts[-1]]
     rows = np.repeat(np.arange(len(places)), np.diff(starts))
-    wanted = scores[rows, numbers]
     above, tied = np.full(len(rows), MISSED, np.int64), np.ones(len(rows), np.int64)
-    # most events are far down, and cost no more than this comparison
-    hits = np.flatnonzero(wanted >= top[rows, 0])
-    for group in np.split(hits, np.flatnonzero(np.diff(rows[hits])) + 1):
-        if not len(group):
-            continue
-        row, values = rows[group[0]], wanted[group]
-        higher = np.searchsorted(top[row], values, "right")
-        above[group] = top.shape[1] - higher
-        tied[group] = higher - np.searchsorted(top[row], values, "left")
-        last = values == top[row, 0]
-        if last.any():
-            # what ties with the last of the best may tie with others behind it
-            tied[group[last]] = np.count_nonzero(scores[row] == top[row, 0])
+    wanted = np.where(numbers >= 0, scores[rows, numbers], -np.inf)
+    # above the bound every candidate is an entry: rank and ties are read off there
+    hits = np.flatnonzero(wanted > best.bound[rows])
+    first, size = best.ties()
+    entries = best.rows * scores.shape[1] + best.columns
+    order = np.argsort(entries)
+    found = order[np.searchsorted(entries, rows[hits] * scores.shape[1] + numbers[hits], sorter=order)]
+    above[hits], tied[hits] = best.place[first[found]], size[found]
+    # what equals a bound that is the k-th best may tie with others that are no entries
+    border = np.flatnonzero((wanted == best.bound[rows]) & (best.higher[rows] < k) & (wanted > -np.inf))
+    distinct, which = np.unique(rows[border], return_inverse=True)
+    above[border] = best.higher[rows[border]]
+    tied[border] = np.count_nonzero(scores[distinct] == best.bound[distinct, None], axis=1)[which]
     return above, tied
-
-
-def _lists(scores: Scores, top: Scores) -> tuple[Scores, Numbers]:
-    """Return the scores and columns of the lists as long as ``top``, in the order of the columns.
-
-    A row that has fewer candidates ends in scores of -inf.
-    """
-    # one flat look at the mask is several times faster than one by row and column
-    rows, chosen = np.divmod(np.flatnonzero(best_k(scores, top, top.shape[1])), scores.shape[1])
-    counts = np.bincount(rows, minlength=len(scores))
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    listed, columns = np.full(top.shape, -np.inf, np.float32), np.zeros(top.shape, np.int64)
-    listed[rows, place], columns[rows, place] = scores[rows, chosen], chosen
-    return listed, columns
-
-
-def best_k(scores: Scores, top: Scores, k: int) -> NDArray[np.bool_]:
-    """Mark the best k of each row; ties go to the lower number, as they are served, and -inf never counts.
-
-    ``top`` holds the best k or more scores of each row, ascending.
-    """
-    k = min(k, top.shape[1])
-    kth = top[:, top.shape[1] - k][:, None]
-    chosen: NDArray[np.bool_] = (scores >= kth) & (scores > -np.inf)
-    crowded = np.flatnonzero(chosen.sum(axis=1) > k)
-    if len(crowded):
-        higher = scores[crowded] > kth[crowded]
-        same = scores[crowded] == kth[crowded]
-        same &= np.cumsum(same, axis=1) <= k - higher.sum(axis=1, keepdims=True)
-        chosen[crowded] = higher | same
-    return chosen
 
 
 def _ranks(task: Task, parts: list[tuple[Counts, Counts]]) -> Ranks:

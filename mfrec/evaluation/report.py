@@ -1,6 +1,7 @@
 """`Report`: every figure of an evaluation, for people and for programs."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 # what the printed table shows; the rest is in the rows
 SHOWN = ("hit_rate", "recall", "ndcg", "coverage")
+# what the verdicts and the short table show: the share of held-out events whose target is in the list
+METRIC = "hit_rate"
+# contenders that know no taste; the first of them that is measured is what everything should be ahead of
+FLOORS = ("popularity", "most-active", "random")
+# from so many times on a difference is told as a factor
+FACTOR = 1.5
 # random lists cover the most and are the most even: that is no win
 STARRED = frozenset(SHOWN) - {"coverage", "gini"}
 
@@ -106,13 +113,55 @@ class Report:
         """Return the whole report as JSON text."""
         return json.dumps(self.to_dict(), indent=indent)
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """One sentence per direction: the model against the popular (or active), and against its strongest rival."""
+        return tuple(self._verdict(d) for d in dict.fromkeys(r.direction for r in self.rows))
+
     def __str__(self) -> str:
+        """Return the verdicts, one table of contenders by directions at the first cut-off, and the notes."""
+        first = self.rows[0]
+        directions = list(dict.fromkeys(r.direction for r in self.rows))
+        values = self._hit_rates(first.protocol, first.k)
+        lines = []
+        for contender in dict.fromkeys(c for _, c in values):
+            found = [values.get((d, contender)) for d in directions]
+            best = [max(v for (d, _), v in values.items() if d == direction) for direction in directions]
+            cells = [
+                "" if v is None else f"{v:.4f}{'*' if v == top else ' '}" for v, top in zip(found, best, strict=True)
+            ]
+            lines.append([contender, *cells])
+        table = tabulate(lines, [f"{METRIC}@{first.k}", *directions], disable_numparse=True)
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join(
+            [*self.verdicts, "", table, "", f"{first.protocol}: {PROTOCOLS[first.protocol]}; * the best", *notes]
+        )
+
+    def full(self) -> str:
         """Return one table per direction; the best figure of each column and protocol bears a star."""
         directions = dict.fromkeys(r.direction for r in self.rows)
         protocols = dict.fromkeys(r.protocol for r in self.rows)
         parts = [f"{p}: {PROTOCOLS[p]}" for p in protocols]
         parts += [f"note: {note}" for note in self.notes]
-        return "\n".join(["\n\n".join(self._section(d) for d in directions), "", *parts, "* the best"])
+        sections = "\n\n".join(self._section(d) for d in directions)
+        return "\n".join([*self.verdicts, "", sections, "", *parts, "* the best"])
+
+    def _hit_rates(self, protocol: str, k: int) -> dict[tuple[str, str], float]:
+        shown = (protocol, "all", METRIC, k)
+        return {
+            (r.direction, r.contender): r.value for r in self.rows if (r.protocol, r.segment, r.metric, r.k) == shown
+        }
+
+    def _verdict(self, direction: str) -> str:
+        first = self.rows[0]
+        values = {c: v for (d, c), v in self._hit_rates(first.protocol, first.k).items() if d == direction}
+        own = values.pop(first.contender)
+        rivals = {c: v for c, v in values.items() if c not in FLOORS and c != f"{first.contender} (index)"}
+        against = [next(((c, values[c]) for c in FLOORS if c in values), None)]
+        against.append(max(rivals.items(), key=lambda item: item[1]) if rivals else None)
+        events = self.sizes.get(direction, {}).get("events", 1)
+        parts = [_compared(own, value, name, events) for name, value in filter(None, against)]
+        return f"{direction}: {', '.join(parts) or f'{METRIC}@{first.k} {own:.4f}'}"
 
     def _section(self, direction: str) -> str:
         rows = [r for r in self.rows if r.direction == direction]
@@ -120,6 +169,18 @@ class Report:
         counts = ", ".join(f"{n:,} {what}" for what, n in size.items())
         title = f"{direction}: {self.questions.get(direction, '')} ({counts})"
         return f"{title}\n{_table(rows)}"
+
+
+def _compared(own: float, rival: float, name: str, events: int) -> str:
+    """Say by how much a hit rate is ahead or behind; level where that is within a standard error of the difference."""
+    error = math.sqrt((own * (1 - own) + rival * (1 - rival)) / max(events, 1))
+    if abs(own - rival) <= error:
+        return f"level with {name}"
+    if own < rival:
+        return f"{1 - own / rival:.0%} behind {name}"
+    if rival == 0 or own < FACTOR * rival:
+        return f"{own / rival - 1:.0%} ahead of {name}" if rival else f"ahead of {name}, which finds nothing"
+    return f"{own / rival:.1f} times {name}"
 
 
 def _table(rows: list[Row]) -> str:

@@ -14,6 +14,7 @@ from mfrec.errors import DataError, ParameterError, check_integer
 from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.check import Check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.map2d import Points, coordinates
@@ -58,6 +59,8 @@ class Recommender:
         JSON values that tell where the model comes from: parameters and library versions.
     given_map
         What `map` returns, where it was saved with the model.
+    check
+        What the lists look like, with a verdict; None in a folder from before there was one.
     """
 
     factors: Factors
@@ -67,6 +70,7 @@ class Recommender:
     labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
     info: Mapping[str, Any] = field(default_factory=dict)
     given_map: Pair[Points] | None = None
+    check: Check | None = None
 
     user2item = _method("user2item")
     item2item = _method("item2item")

@@ -126,6 +126,7 @@ def about(live: ServedModel, refused: Answer | None, limits: Answer) -> Answer:
         "loaded_at": round(live.loaded, 3),
         "counts": live.content["counts"],
         "directions": [vars(direction) for direction in DIRECTIONS.values()],
+        "check": None if model.check is None else model.check.to_json(),
         "indexes": recalls(live),
         "sides": {side: {"ids": model.ids[side].kind, "labels": model.labels[side] is not None} for side in SIDES},
         "limits": limits,

@@ -167,7 +167,7 @@ def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Resp
 
 def _model(context: Context) -> Endpoint:
     async def model() -> Response:
-        """Tell what is being served: version, manifest, measured recalls, limits."""
+        """Tell what is being served: version, manifest, the check's verdict, measured recalls, limits."""
         live = context.live()
         return reply(live, handlers.about(live, context.refused(), asdict(context.settings.limits)))
 

@@ -21,6 +21,7 @@ from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
 from mfrec.errors import ArtifactError, BackendError, MfrecError
 from mfrec.index import BACKENDS, Candidates, Index, Indexes, IndexParams, build_indexes
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.check import Check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
 from mfrec.model.recommender import Recommender
@@ -139,6 +140,7 @@ def _describe(model: Recommender) -> dict[str, Any]:
         },
         "solver": model.factors.weighting.to_json(),
         "info": dict(model.info),
+        "check": None if model.check is None else model.check.to_json(),
     }
 
 
@@ -224,6 +226,7 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         indexes=_indexes(folder, content, factors, arrays, files),
         labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
         info=content["info"],
+        check=Check.from_json(content["check"]) if content.get("check") else None,
         # folders from before the map was kept have none
         given_map=Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
     )

@@ -1,4 +1,4 @@
-"""Fitting: alternating least squares on implicit feedback; the only importer of ``implicit``.
+"""Fitting: alternating least squares on implicit feedback.
 
 Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008), with the conjugate
 gradient solver of Takács, Pilászy and Tikk (2011), as implemented by ``implicit``.
@@ -20,31 +20,31 @@ from mfrec.errors import DivergedError
 from mfrec.model.factors import Degree, Factors
 from mfrec.model.weighting import Weighting
 from mfrec.training.confidence import weigh
-from mfrec.training.params import ALSParams
+from mfrec.training.params import ALSParams, given
 from mfrec.training.whitening import whitened
 
 log = logging.getLogger("mfrec")
 
 
 class StopFit(Exception):  # noqa: N818 - not an error: a callback raises it to end a fit early
-    """Raised by a callback of `fit_als`; it comes back to the caller."""
+    """Raised by a callback of `solve`; it comes back to the caller."""
 
 
-def fit_als(
+def solve(
     interactions: Interactions,
-    params: ALSParams | None = None,
+    params: ALSParams,
     *,
     progress: bool = False,
     callback: Callable[[int, Callable[[], Factors]], None] | None = None,
 ) -> Factors:
-    """Fit the factor matrices of a set of interactions.
+    """Fit the factor matrices of a set of interactions, with parameters that are all given.
 
     Parameters
     ----------
     interactions
         At least one interaction; users and items without any get a zero vector, which scores 0 everywhere.
     params
-        See `ALSParams`.
+        See `ALSParams`; none is None.
     progress
         Show a progress bar on stderr, or in the notebook.
     callback
@@ -56,7 +56,6 @@ def fit_als(
     DataError
         When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
     """
-    params = params or ALSParams()
     confidences, weighting, degree = weigh(interactions, params)
     for side in SIDES:
         empty = int((degree[side] == 0).sum())
@@ -92,8 +91,8 @@ def _served(solved: Pair[Matrix], weighting: Weighting, degree: Pair[Degree], wh
 
 def _new_model(params: ALSParams) -> Any:
     return AlternatingLeastSquares(
-        factors=params.factors,
-        regularization=params.regularization,
+        factors=given(params, "factors"),
+        regularization=given(params, "regularization"),
         alpha=params.alpha,
         iterations=params.iterations,
         num_threads=params.threads,

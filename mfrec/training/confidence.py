@@ -11,7 +11,7 @@ from mfrec.directions import Pair
 from mfrec.errors import DataError, ParameterError
 from mfrec.model.factors import Degree
 from mfrec.model.weighting import Weighting
-from mfrec.training.params import ALSParams
+from mfrec.training.params import ALSParams, given
 
 DAY = 24 * 3600
 
@@ -38,12 +38,12 @@ def weigh(interactions: Interactions, params: ALSParams) -> tuple[csr_matrix, We
         raise DataError(f"{interactions!r}: there is nothing to learn from with threshold {params.threshold:g}")
     degree = interactions.degree
     weighting = Weighting(
-        regularization=float(params.regularization),
+        regularization=float(given(params, "regularization")),
         alpha=float(params.alpha),
         transform=params.transform,
         threshold=float(params.threshold),
-        exponents=Pair(float(params.user_exponent), float(params.item_exponent)),
-        scales=Pair(float(params.user_scale), float(params.item_scale)),
+        exponents=Pair(float(given(params, "user_exponent")), float(given(params, "item_exponent"))),
+        scales=Pair(float(given(params, "user_scale")), float(given(params, "item_scale"))),
         mean_degree=Pair.of(lambda side: max(1.0, float(degree[side].mean()))),
     )
     weights = weighting.value(interactions.weights) * _decay(interactions, params.half_life)

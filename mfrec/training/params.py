@@ -1,23 +1,28 @@
 """`ALSParams`: the parameters of a fit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mfrec.errors import ParameterError, check_integer, check_number
 from mfrec.model.weighting import TRANSFORMS
 
+# what None stands for a value derived from the data
+DERIVED = ("factors", "regularization", "user_exponent", "item_exponent", "user_scale", "item_scale")
+
 
 @dataclass(frozen=True)
 class ALSParams:
-    """Parameters of the fit; the defaults do well on MovieLens 100K and ml-latest-small.
+    """Parameters of the fit. What is None is derived from the data; see `mfrec.training.regularization`.
 
     Parameters
     ----------
     factors
-        Length of every vector.
+        Length of every vector; None for as many as the data carry, from 64 to 256.
     regularization
-        Weight of the penalty on the vectors' squared lengths; higher is smoother.
+        Weight of the penalty on the vectors' squared lengths; higher is smoother. None for what suits the data.
     alpha
         Confidence is ``alpha`` times the weight; higher trusts what was observed more against what was not. Weights
         are rescaled to mean 1 before, except with ``transform="value"`` where both exponents and the half-life are
@@ -26,10 +31,10 @@ class ALSParams:
         Alternations of the two half-steps.
     user_exponent, item_exponent
         An interaction's weight is divided by ``degree**exponent`` of its user and of its item, before it is
-        rescaled; 0 turns it off. See `mfrec.model.weighting`.
+        rescaled; 0 turns it off, None chooses. See `mfrec.model.weighting`.
     user_scale, item_scale
         After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
-        (or active), below 0 the rare.
+        (or active), below 0 the rare. None chooses. A user scale changes item2user alone.
     whitening
         How far the spread of the user vectors is moved to the item vectors, from 0 to 1. It changes no score, but
         cosines: at 1 two items are as alike as their scores over all users, and over what these agree on. See
@@ -46,14 +51,14 @@ class ALSParams:
         CPU threads; 0 takes all cores.
     """
 
-    factors: int = 48
-    regularization: float = 25.0
+    factors: int | None = None
+    regularization: float | None = None
     alpha: float = 3.0
     iterations: int = 8
-    user_exponent: float = 0.5
-    item_exponent: float = 0.25
-    user_scale: float = 0.0
-    item_scale: float = 0.0
+    user_exponent: float | None = None
+    item_exponent: float | None = None
+    user_scale: float | None = None
+    item_scale: float | None = None
     whitening: float = 0.75
     transform: str = "log"
     threshold: float = 0.0
@@ -67,13 +72,26 @@ class ALSParams:
             if isinstance(value, np.integer | np.floating):
                 object.__setattr__(self, name, value.item())
         for name, low in (("factors", 1), ("iterations", 1), ("seed", 0), ("threads", 0)):
-            check_integer(name, getattr(self, name), low)
+            self._check(check_integer, name, low)
         for name in ("regularization", "threshold", "half_life"):
-            check_number(name, getattr(self, name), 0)
+            self._check(check_number, name, 0)
         # with an alpha of 0 nothing that was observed would count
         check_number("alpha", self.alpha, 0, low_open=True)
         for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
-            check_number(name, getattr(self, name), -2, 2)
+            self._check(check_number, name, -2, 2)
         check_number("whitening", self.whitening, 0, 1)
         if self.transform not in TRANSFORMS:
             raise ParameterError(f"unknown transform {self.transform!r}: choose one of {', '.join(TRANSFORMS)}")
+
+    def _check(self, check: Callable[..., object], name: str, *limits: float) -> None:
+        value = getattr(self, name)
+        if value is not None or name not in DERIVED:
+            check(name, value, *limits)
+
+
+def given(params: ALSParams, name: str) -> Any:
+    """Return a parameter; ParameterError where it is still to be derived."""
+    value = getattr(params, name)
+    if value is None:
+        raise ParameterError(f"{name} is None: derive it from the data first (mfrec.fit and mfrec.fit_als do)")
+    return value

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mfrec.data.interactions import Interactions
-from mfrec.training.params import ALSParams
+from mfrec.training.params import ALSParams, given
 
 # one value per name of the space; of "factors" the place among those that are tried
 Point = dict[str, Any]
@@ -75,15 +75,16 @@ class Space:
         """Yield where a search starts: the base, also larger and smaller, then points around it and likely ones."""
         yield self.nearest(base)
         for times in SIZES:
-            size = round(base.factors * times) or 1
-            yield self.nearest(replace(base, factors=size, regularization=base.regularization * times**GROWTH))
+            size = round(given(base, "factors") * times) or 1
+            penalty = given(base, "regularization") * times**GROWTH
+            yield self.nearest(replace(base, factors=size, regularization=penalty))
         for number in range(1 + len(SIZES), count):
             rng = np.random.default_rng((seed, number))
             yield self.around(base, rng) if number % 2 else self._likely(rng)
 
     def nearest(self, params: ALSParams) -> Point:
         """Return the nearest point of the space."""
-        place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - params.factors))
+        place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - given(params, "factors")))
         own = {}
         for name, (kind, low, high) in self.rows.items():
             value = getattr(params, name)

@@ -21,8 +21,10 @@ from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import Parts, k_fold_split
 from mfrec.model.factors import Factors
-from mfrec.training.als import StopFit, fit_als
+from mfrec.training.als import StopFit
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
+from mfrec.training.regularization import derive
 from mfrec.tuning.space import Space, without_extensions
 from mfrec.tuning.trials import Trial, TrialLog, described
 
@@ -61,6 +63,11 @@ class Tuned:
     def finished(self) -> list[Trial]:
         """The trials that were neither given up nor diverged."""
         return [trial for trial in self.trials if not trial.stopped]
+
+    @property
+    def params(self) -> ALSParams:
+        """The parameters of the best trial; errors as for `best`."""
+        return self.best.params
 
     @property
     def best(self) -> Trial:
@@ -108,9 +115,9 @@ def tune(
         When to stop, whichever comes first. A trial that would take more than a fifth of the time is left out. With
         ``trials`` alone decisive, the result is reproducible.
     base
-        Values of everything that is not searched, and the first trial: exactly as given, also where the search
-        itself does not go (25 factors, an alpha of 100), so the best is never worse. With ``plain`` its exponents
-        and scales are 0.
+        Values of everything that is not searched, and the first trial: exactly as given, also where the search itself
+        does not go (25 factors, an alpha of 100), so the best is never worse. What is None is derived from the data
+        first. With ``plain`` its exponents and scales are 0.
     plain
         Search plain ALS only: exponents and scales stay 0.
     resume
@@ -134,7 +141,7 @@ def tune(
     if trials is not None:
         check_integer("trials", trials, 1)
     folds = folds_of(interactions, validation, parts, seed)
-    search = _Search(folds, metric, k, base or ALSParams(), plain, seed)
+    search = _Search(folds, metric, k, derive(folds[0][0], base).params, plain, seed)
     trial_log = TrialLog(resume, search.described())
     done = search.replay(trial_log.read())
     interrupted = False

@@ -17,6 +17,7 @@ import mfrec
 from mfrec.directions import Pair
 from mfrec.index import build_indexes
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.check import check
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
 from mfrec.service.app import create
@@ -52,13 +53,15 @@ def model_of(
     )
     params = mfrec.IndexParams(index=index, trees=3)
     labels = [TITLES[n] if n < len(TITLES) else f"Film {n}" for n in range(items)]
+    adjacency = Pair(_adjacency(seen), _adjacency(seen.T))
     return mfrec.Recommender(
         factors=factors,
         ids=Pair.of(lambda side: _ids(side, users if side == "user" else items, text_ids)),
-        adjacency=Pair(_adjacency(seen), _adjacency(seen.T)),
+        adjacency=adjacency,
         indexes=build_indexes(factors, params),
         labels=Pair(None, StringArray.pack(labels)),
         info={"seed": seed},
+        check=check(factors, adjacency),
     )
 
 

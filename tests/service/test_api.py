@@ -188,6 +188,7 @@ def test_model_and_health(client: httpx.Client) -> None:
     assert len(body["indexes"]) == 4
     assert body["sides"] == {"user": {"ids": "int", "labels": False}, "item": {"ids": "int", "labels": True}}
     assert body["refused"] is None
+    assert body["check"]["verdict"] == body["manifest"]["check"]["verdict"]
     assert body["limits"]["k"] == 1000
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json()["version"] == body["version"]

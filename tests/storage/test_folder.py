@@ -154,7 +154,9 @@ def mapped(array: Any) -> bool:
 
 def test_large_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
     likes = random_interactions(1500, 1200)
-    mfrec.fit(likes, ALSParams(factors=16, iterations=1), IndexParams(trees=1)).save(tmp_path / "model")
+    mfrec.fit(likes, ALSParams(factors=16, iterations=1, regularization=25.0), IndexParams(trees=1)).save(
+        tmp_path / "model"
+    )
     loaded = mfrec.load(tmp_path / "model")
     large = [*loaded.factors, loaded.adjacency.user.numbers, loaded.adjacency.item.numbers]
     large += [index.candidates.vectors for index in loaded.indexes.values()]

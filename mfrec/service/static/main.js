@@ -135,11 +135,12 @@ function light(state, answers) {
 }
 
 function drawBanner() {
-  const { version, counts, indexes, refused } = model;
+  const { version, check, counts, indexes, refused } = model;
   const recalls = indexes.flatMap(({ target, similarity, recall }) =>
     Object.entries(recall).slice(0, 1).map(([k, value]) => `${target} ${similarity} ${value.toFixed(3)} (@${k})`));
   byId("banner").replaceChildren(
     "model ", make("b", { textContent: version }),
+    check ? make("span", { className: check.verdict === "good" ? "" : "refused", textContent: ` · check: ${check.verdict}` }) : "",
     ` · ${counts.users.toLocaleString("en")} users × ${counts.items.toLocaleString("en")} items × ${counts.factors} factors · index recall: `,
     recalls.join(", ") || indexes.every((i) => i.backend === "exact") ? recalls.join(", ") || "exact" : "not measured",
     refused ? make("span", { className: "refused", textContent: ` · version ${refused.version} was refused: ${refused.reason}` }) : "");

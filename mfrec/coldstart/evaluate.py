@@ -21,7 +21,7 @@ from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.splits import generator
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
-from mfrec.training.als import fit_als
+from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 
 METRICS = ("recall", "query_hit_rate", "ndcg")

@@ -1,0 +1,124 @@
+"""Parameters that follow from the data: how strong the penalty, how many factors, which exponents.
+
+The penalty of ALS shrinks singular values, so what survives depends on how large those of the data are. The scale that
+works is the edge of the noise, ``sqrt(interactions per user) + sqrt(interactions per item)``: the largest singular
+value of a random 0/1 matrix of that density (after Marchenko and Pastur, "Distribution of Eigenvalues for Some Sets of
+Random Matrices", 1967). A penalty of twice the edge, at alpha 3, lets through what stands out of the noise. The number
+of singular values that do says how many factors there are to fit.
+
+Where the formula is unsure a held-out look decides (`mfrec.training.look`): tables that hold little but popularity need
+a stronger penalty, and some tables other exponents.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from mfrec.data.interactions import Interactions
+from mfrec.errors import DataError
+from mfrec.training.confidence import weigh
+from mfrec.training.look import TOO_MANY, USER_SCALES, Candidate, Found, Look
+from mfrec.training.params import DERIVED, ALSParams
+
+# the penalty as a multiple of the edge at this alpha, the exponents per side, and the scales
+MULTIPLE, ALPHA, EXPONENTS, SCALE, USER_SCALE = 2.0, 3.0, (0.5, 0.25), 0.0, 0.1
+# factors: so many per singular value that stands out, within these limits; so many singular values are looked at
+PER_SIGNAL, FEWEST, MOST, LOOKED_AT = 6, 64, 256, 48
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Parameters without None, one sentence for each that was derived, and the lift that a look found.
+
+    The lift is NDCG@20 on held-out interactions divided by popularity's, at least 0; higher is better. None without a
+    look.
+    """
+
+    params: ALSParams
+    reasons: tuple[str, ...] = ()
+    lift: float | None = None
+
+
+def derive(interactions: Interactions, params: ALSParams | None = None) -> Derived:
+    """Derive from the data what is None; numbers that are given are taken.
+
+    A look is taken where the regularization is None and there are at most five million interactions. It chooses the
+    multiple of the edge and, where they are None too, the exponents and the scales. It is seeded, and bounded: on a
+    sample of users where there are many interactions.
+    """
+    params = params or ALSParams()
+    if all(getattr(params, name) is not None for name in DERIVED):
+        return Derived(params)
+    usual = _filled(params)
+    found = _look(interactions, params, usual) if params.regularization is None else None
+    chosen = usual if found is None else found.best
+    size = f"{len(interactions):,} interactions of {interactions.shape[0]:,} x {interactions.shape[1]:,}"
+    how = "by formula" if found is None else f"the best of {found.tried} on {found.events:,} held-out interactions"
+    reasons = []
+    user_scale = (
+        params.user_scale if params.user_scale is not None else USER_SCALE if found is None else found.user_scale
+    )
+    filled = replace(chosen.params(params, edge(interactions, params)), user_scale=user_scale)
+    if params.regularization is None:
+        times = f"{chosen.multiple:.1f} times the edge of the noise"
+        reasons.append(f"regularization {filled.regularization:.1f}: {size}; {times}, {how}")
+    else:
+        filled = replace(filled, regularization=params.regularization)
+    names = [name for name in DERIVED[2:] if getattr(params, name) is None]
+    if names:
+        reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {how}")
+    if params.factors is None:
+        found_signals = signals(weigh(interactions, replace(filled, factors=1))[0])
+        wanted = int(np.clip(-(-PER_SIGNAL * found_signals // 16) * 16, FEWEST, MOST))
+        filled = replace(filled, factors=max(1, min(wanted, *interactions.shape)))
+        more = " or more" if found_signals == LOOKED_AT else ""
+        reasons.append(f"factors {filled.factors}: {found_signals}{more} singular values stand out of the noise")
+    return Derived(filled, tuple(reasons), None if found is None else found.lift)
+
+
+def edge(interactions: Interactions, params: ALSParams) -> float:
+    """Return the edge of the noise in the unit of the regularization: at this alpha, for the mean confidence."""
+    confidences, _, counts = weigh(
+        interactions, _filled(params).params(replace(params, factors=1, user_scale=0.0), 1.0)
+    )
+    users, items = (max(1, int((side > 0).sum())) for side in counts)
+    unit = float(confidences.data.mean(dtype=np.float64)) * params.alpha / ALPHA
+    return unit * float(np.sqrt(confidences.nnz / users) + np.sqrt(confidences.nnz / items))
+
+
+def signals(confidences: csr_matrix, most: int = LOOKED_AT, seed: int = 0) -> int:
+    """Return how many singular values of some confidences stand out of the noise, at most so many.
+
+    The noise is the edge of a random matrix with entries as large. The singular values are found by randomized
+    subspace iteration: Halko, Martinsson and Tropp, "Finding Structure with Randomness" (2011).
+    """
+    rows, columns = (max(1, len(np.unique(part))) for part in confidences.nonzero())
+    squares = float(np.square(confidences.data, dtype=np.float64).sum())
+    noise = np.sqrt(squares / rows) + np.sqrt(squares / columns)
+    size = (confidences.shape[1], min(most, *confidences.shape))
+    basis = np.random.default_rng(seed).standard_normal(size, np.float32)
+    for _ in range(2):
+        basis = np.linalg.qr(confidences @ basis)[0]
+        basis = np.linalg.qr(confidences.T @ basis)[0]
+    return int((np.linalg.svd(confidences @ basis, compute_uv=False) > noise).sum())
+
+
+def _filled(params: ALSParams) -> Candidate:
+    """Return the usual values, or those that are given."""
+    user = EXPONENTS[0] if params.user_exponent is None else params.user_exponent
+    item = EXPONENTS[1] if params.item_exponent is None else params.item_exponent
+    return Candidate(MULTIPLE, (user, item), SCALE if params.item_scale is None else params.item_scale)
+
+
+def _look(interactions: Interactions, params: ALSParams, start: Candidate) -> Found | None:
+    if len(interactions) > TOO_MANY:
+        return None
+    exponents = params.user_exponent is None and params.item_exponent is None
+    try:
+        look = Look(interactions, params, lambda part: edge(part, params))
+    except DataError:
+        # too little to hold anything out
+        return None
+    user_scales = USER_SCALES if params.user_scale is None else (params.user_scale,)
+    return look.run(start, exponents, params.item_scale is None, user_scales)
