@@ -62,7 +62,10 @@ def expected(model: Recommender, direction: Direction, k: int, exclude_seen: boo
         if not direction.across:
             excluded = np.array([number])
         hits = exact_search(
-            model.indexes[direction.index].candidates, model.factors[direction.query][number], k, excluded
+            model.indexes[direction.index].candidates,
+            model.factors.vectors(direction.query, direction.similarity)[number],
+            k,
+            excluded,
         )
         ids = model.ids[direction.target].ids(hits.numbers)
         rows += [(key, i, rank, s) for rank, (i, s) in enumerate(zip(ids, hits.scores.tolist(), strict=True), 1)]

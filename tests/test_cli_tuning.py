@@ -11,7 +11,7 @@ import mfrec
 from mfrec.cli import main
 from mfrec.evaluation import measure
 from mfrec.training import als
-from mfrec.training.fit import fit_als
+from mfrec.training.als import solve
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.params_file import read_held_out, read_params
 from tests.clock import Clock
@@ -137,7 +137,7 @@ def test_tune_goes_on_from_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_ctrl_c_keeps_the_best_and_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = fit_als
+    real = solve
     made: list[int] = []
 
     def stopped(*args: Any, **options: Any) -> Any:
@@ -146,7 +146,7 @@ def test_ctrl_c_keeps_the_best_and_says_so(capsys: pytest.CaptureFixture[str], m
             raise KeyboardInterrupt
         return real(*args, **options)
 
-    monkeypatch.setattr(tuning, "fit_als", stopped)
+    monkeypatch.setattr(tuning, "solve", stopped)
     out, err = run(capsys, "tune", "likes.csv", "--no-fit", "--parts", "1", "--quiet")
     assert "stopped by Ctrl-C; what follows is the best so far: 2 trials" in err
     assert "parameters are in params.json" in out
@@ -249,7 +249,7 @@ def test_ctrl_c_before_the_first_trial_is_no_mistake(
     def stopped(*args: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tuning, "fit_als", stopped)
+    monkeypatch.setattr(tuning, "solve", stopped)
     _, err = run(capsys, *TUNE, code=130)
     assert err.strip() == "mfrec: stopped"
     assert not Path("params.json").exists()
@@ -300,7 +300,7 @@ def test_what_would_fail_at_the_end_fails_before_anything_is_fitted(
 def test_how_many_fits_were_too_long_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, made = fit_als, [0]
+    real, made = solve, [0]
 
     def one_in_two(*args: Any, **options: Any) -> Any:
         made[0] += 1
@@ -308,7 +308,7 @@ def test_how_many_fits_were_too_long_is_said(
             raise tuning._TooLongError
         return real(*args, **options)
 
-    monkeypatch.setattr(tuning, "fit_als", one_in_two)
+    monkeypatch.setattr(tuning, "solve", one_in_two)
     out, _ = run(capsys, "tune", "likes.csv", "--parts", "1", "--trials", "3", "--no-fit", "--quiet")
     assert "3 trials" in out
     assert "; 2 were left out, as too long for the time" in out

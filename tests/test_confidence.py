@@ -111,7 +111,6 @@ PARAMS = given_params(
     user_scale=0.1,
     item_scale=0.25,
     transform="log",
-    whitening=0.0,
     seed=3,
 )
 
@@ -161,7 +160,7 @@ def test_folding_in_somebody_known_agrees_with_the_closed_form_and_with_the_fit(
 def test_below_the_threshold_nothing_counts_in_folding_in_either(rated: Interactions, side: Side) -> None:
     """Whoever is folded in gets what the fit found, scales included, with the low ratings in the history or without."""
     own = {"transform": "binary", "threshold": 3.0, "item_scale": 0.2, "user_scale": 0.1, "factors": 4}
-    factors = fit_als(rated, given_params(**own, iterations=100, regularization=5.0, whitening=0.0))
+    factors = fit_als(rated, given_params(**own, iterations=100, regularization=5.0))
     matrix = rated.matrix if side == "user" else rated.matrix.T.tocsr()
     compared = 0
     for number in range(len(factors[side])):

@@ -34,7 +34,9 @@ def recalls(model: Recommender, direction: Direction, seed: int) -> Iterator[flo
     """Ask random queries with random filters; check every answer and yield its recall."""
     rng = np.random.default_rng(seed)
     ids = model.ids[direction.target]
-    queries, targets = (model.factors[side].astype(float) for side in (direction.query, direction.target))
+    queries, targets = (
+        model.factors.vectors(side, direction.similarity).astype(float) for side in (direction.query, direction.target)
+    )
     if direction.similarity == "cosine":
         queries, targets = (m / np.linalg.norm(m, axis=1, keepdims=True) for m in (queries, targets))
     for number in rng.integers(len(queries), size=QUERIES).tolist():

@@ -14,14 +14,14 @@ from mfrec.storage import manifest
 FORMATS = Path(__file__).parent / "formats"
 
 
-def make_v2(folder: Path) -> None:
-    """Write the model of version 2: string and integer ids, labels on one side, heads and forests."""
+def make_v3(folder: Path) -> None:
+    """Write the model of version 3: string and integer ids, labels on one side, heads and forests."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"user": rng.integers(1, 41, 600), "item": rng.integers(0, 60, 600)})
     titles = {f"i{n:02d}": f"Film {n} — été" for n in range(60)}
     frame["item"] = [f"i{n:02d}" for n in frame["item"]]
     likes = mfrec.Interactions.from_frame(frame, item_labels=titles)
-    params = mfrec.ALSParams(factors=4, item_scale=0.1, regularization=1.0)
+    params = mfrec.ALSParams(factors=4, item_scale=0.1, user_scale=-0.1, regularization=1.0)
     model = mfrec.fit(likes, params, mfrec.IndexParams(trees=5, at_k=(5, 10)))
     model.save(folder)
     (folder.parent / f"{folder.name}.json").write_text(json.dumps(answers(model), indent=1, ensure_ascii=False) + "\n")

@@ -185,7 +185,7 @@ def test_what_would_end_the_run_after_the_search_ends_it_before(
     def never(*args: object, **options: object) -> None:
         raise AssertionError("nothing may be fitted")
 
-    monkeypatch.setattr(tuning, "fit_als", never)
+    monkeypatch.setattr(tuning, "solve", never)
     assert message in refused([*files[:6], *arguments], capsys)
 
 

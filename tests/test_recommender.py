@@ -42,10 +42,11 @@ def reference(
 ) -> list[Any]:
     """Answer by scoring everything in plain float64 and sorting; MODELS share their factors."""
     factors = MODELS["exact"].factors
-    query = factors[direction.query][IDS[direction.query].index(key)].astype(float)
-    scores = factors[direction.target].astype(float) @ query
+    query = factors.vectors(direction.query, direction.similarity)[IDS[direction.query].index(key)].astype(float)
+    targets = factors.vectors(direction.target, direction.similarity).astype(float)
+    scores = targets @ query
     if direction.similarity == "cosine":
-        scores /= np.linalg.norm(factors[direction.target].astype(float), axis=1) * np.linalg.norm(query)
+        scores /= np.linalg.norm(targets, axis=1) * np.linalg.norm(query)
     out = (
         set(deny)
         | (seen(direction, key) if direction.across and exclude_seen else set())

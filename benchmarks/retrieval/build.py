@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 import mfrec
 from mfrec.directions import DIRECTIONS, Pair
 from mfrec.index import Indexes, IndexParams, build_indexes
+from mfrec.model.factors import Factors
 
 FACTORS = 48
 
@@ -82,7 +83,8 @@ def build(name: str) -> None:
     factors, seconds = SETS[name]()
     started = time.perf_counter()
     with threadpool_limits(1, user_api="blas"):
-        indexes = build_indexes(factors, IndexParams())
+        same_side = factors.same_side if isinstance(factors, Factors) else factors
+        indexes = build_indexes(factors, same_side, IndexParams())
     took = time.perf_counter() - started
     ratio = f", the fit {seconds:.2f} s, ratio {took / seconds:.2f}" if np.isfinite(seconds) else ""
     print(f"{name}: {len(DIRECTIONS)} indexes in {took:.2f} s{ratio}, files {written(indexes)}", flush=True)

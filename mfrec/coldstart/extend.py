@@ -113,7 +113,8 @@ def _placed(
     matrix[place], degree[place] = factors[side], factors.degree[side]
     matrix[new] = rows
     both = _with(Pair(factors.user, factors.item), side, matrix)
-    return Factors(both.user, both.item, factors.weighting, _with(factors.degree, side, degree), factors.gram)
+    degrees = _with(factors.degree, side, degree)
+    return Factors(both.user, both.item, factors.weighting, degrees, factors.gram, factors.maps)
 
 
 def _adjacency(adjacency: Pair[Adjacency], side: Side, size: int, place: NDArray[np.int64]) -> Pair[Adjacency]:

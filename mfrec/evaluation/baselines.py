@@ -55,8 +55,8 @@ def dot(factors: Factors, query: Side, target: Side) -> Scorer:
 
 
 def cosine(factors: Factors, side: Side) -> Scorer:
-    """Score by the cosine of the factors; 0 where a vector is zero."""
-    unit = unit_rows(factors[side])
+    """Score by the cosine of what is compared on one side; 0 where a vector is zero."""
+    unit = unit_rows(factors.same_side[side])
     return lambda numbers: unit[numbers] @ unit.T
 
 

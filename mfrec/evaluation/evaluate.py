@@ -179,7 +179,8 @@ def _through_index(name: str, model: Recommender, training: Training, task: Task
 def _lister(name: str, model: Recommender, task: Task) -> Lister:
     """Ask the index, by numbers, just as the model does; what a protocol takes out is excluded."""
     direction = DIRECTIONS[name]
-    index, vectors = model.indexes[direction.index], model.factors[direction.query]
+    index = model.indexes[direction.index]
+    vectors = model.factors.vectors(direction.query, direction.similarity)
 
     def ask(place: int, protocol: str, k: int) -> Numbers:
         return index.search(vectors[task.queries[place]], k, task.masks[protocol].of(place)).numbers
@@ -188,7 +189,7 @@ def _lister(name: str, model: Recommender, task: Task) -> Lister:
 
 
 def _indexed_users(model: Recommender, neighbours: int) -> Scorer:
-    index, vectors = model.indexes["user", "cosine"], model.factors.user
+    index, vectors = model.indexes["user", "cosine"], model.factors.same_side.user
 
     def score(numbers: Numbers) -> Scores:
         scores = np.zeros((len(numbers), len(vectors)), np.float32)

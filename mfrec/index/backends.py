@@ -60,13 +60,16 @@ BACKENDS: dict[str, Backend] = {
 }
 
 
-def build_indexes(vectors: Pair[Matrix], params: IndexParams, done: Callable[[], object] = lambda: None) -> Indexes:
+def build_indexes(
+    across: Pair[Matrix], same_side: Pair[Matrix], params: IndexParams, done: Callable[[], object] = lambda: None
+) -> Indexes:
     """Build one index per (target side, similarity); their trees grow side by side, each on one thread.
 
     Parameters
     ----------
-    vectors
-        float32 of shape ``(n, factors)`` per side. Queries to calibrate on are drawn from them.
+    across, same_side
+        float32 of shape ``(n, factors)`` per side: what is compared across sides by inner product, and on one side by
+        cosine. Queries to calibrate on are drawn from them.
     params
         ``index="auto"`` builds an index of every backend that is installed and keeps the fastest.
     done
@@ -77,16 +80,17 @@ def build_indexes(vectors: Pair[Matrix], params: IndexParams, done: Callable[[],
     ParameterError
         For an unknown backend; the message lists the names.
     """
-    norms = Pair.of(lambda side: lengths(vectors[side]))
+    vectors: dict[Similarity, Pair[Matrix]] = {"dot": across, "cosine": same_side}
     # one direction of each index lends it its queries; the longest indexes are begun first
     directions = {direction.index: direction for direction in DIRECTIONS.values()}
-    keys = sorted(directions, key=lambda key: (-len(vectors[key[0]]), key))
+    keys = sorted(directions, key=lambda key: (-len(across[key[0]]), key))
     built: dict[tuple[Side, Similarity], tuple[list[Index], Queries]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         begun = []
         for side, similarity in keys:
-            candidates = Candidates(vectors[side], similarity, norms[side])
-            queries = queries_of(vectors, directions[side, similarity], sample_size(len(candidates)), params.seed)
+            own = vectors[similarity]
+            candidates = Candidates(own[side], similarity, lengths(own[side]))
+            queries = queries_of(own, directions[side, similarity], sample_size(len(candidates)), params.seed)
             options = _prepared(candidates, queries, params)
             begun.append((queries, [finish for _, finish in options], [pool.submit(grow) for grow, _ in options]))
         # calibration is left to this thread alone: several would wait for each other at the interpreter's lock

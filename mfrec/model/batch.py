@@ -82,8 +82,8 @@ class _Job:
     @classmethod
     def of(cls, model: Recommender, direction: Direction, k: int, exclude_seen: bool) -> "_Job":
         """Lay out the buffer."""
-        candidates, queries = model.indexes[direction.index].candidates, model.factors[direction.query]
-        targets = candidates.vectors
+        candidates = model.indexes[direction.index].candidates
+        targets, queries = candidates.vectors, model.factors.vectors(direction.query, direction.similarity)
         if direction.similarity == "cosine":
             targets, queries = unit_rows(targets), unit_rows(queries)
         n = max(1, len(candidates))
@@ -112,6 +112,11 @@ class _Job:
         maps = (ids[direction.query], ids[direction.target])
         return Rankings(asked[order], numbers[order], ranks, ranked[order], names, maps)
 
+    @property
+    def _vectors(self) -> Matrix:
+        """The queries as they are, not of unit length."""
+        return self.model.factors.vectors(self.direction.query, self.direction.similarity)
+
     def _excluded(self, first: int, end: int) -> tuple[Numbers, Numbers]:
         """Return rows and columns of what must not be returned."""
         places = np.arange(end - first)
@@ -126,7 +131,7 @@ class _Job:
     def _score(self, asked: Numbers, numbers: Numbers) -> Scores:
         """Score pairs of a query and a candidate, a few at a time."""
         step = max(1, RANKED_VALUES // max(1, self.targets.shape[1]))
-        queries, scores = self.model.factors[self.direction.query], np.empty(len(numbers), np.float32)
+        queries, scores = self._vectors, np.empty(len(numbers), np.float32)
         for first in range(0, len(numbers), step):
             part = slice(first, first + step)
             scores[part] = self.candidates.scores(queries[asked[part]], numbers[part])
@@ -134,8 +139,7 @@ class _Job:
 
     def _alone(self, number: int) -> tuple[Numbers, Numbers, Scores]:
         """Answer one query by a search of its own."""
-        query = self.model.factors[self.direction.query][number]
-        hits = exact_search(self.candidates, query, self.k, self._excluded(number, number + 1)[1])
+        hits = exact_search(self.candidates, self._vectors[number], self.k, self._excluded(number, number + 1)[1])
         return np.full(len(hits.numbers), number), hits.numbers, hits.scores
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.arrays import Matrix
+from mfrec.arrays import Matrix, Similarity
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, DivergedError
 from mfrec.model.weighting import Weighting
@@ -29,12 +29,19 @@ class Factors(Pair[Matrix]):
     given_degree
         int64 of shape ``(n,)`` per side: how many interactions each had in training; ones where not given.
     given_gram
-        What `gram` returns, where it is known already or is more than a product (see `mfrec.training.als`).
+        What `gram` returns, where it is known already.
+    maps
+        float32 of shape ``(factors, factors)`` per side: what vectors are multiplied by before they are compared on
+        their own side (see `mfrec.training.same_side`); None where they are compared as they are.
+    given_same_side
+        What `same_side` returns, where it is known already.
     """
 
     weighting: Weighting = field(default_factory=Weighting)
     given_degree: Pair[Degree] | None = None
     given_gram: Pair[Matrix] | None = None
+    maps: Pair[Matrix] | None = None
+    given_same_side: Pair[Matrix] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -62,12 +69,23 @@ class Factors(Pair[Matrix]):
 
     @cached_property
     def gram(self) -> Pair[Matrix]:
-        """What folding in adds a history and the regularization to, float32 of shape ``(factors, factors)``.
-
-        Per side, ``matrix.T @ matrix`` before its scale; whitening adds
-        ``regularization * (penalty - 1)``, with the penalty of `mfrec.training.whitening`.
-        """
+        """``matrix.T @ matrix`` per side, before its scale: float32 of shape ``(factors, factors)``."""
         return self.given_gram or Pair.of(self._gram)
+
+    @cached_property
+    def same_side(self) -> Pair[Matrix]:
+        """What is compared by cosine, float32 of the shape of the factors."""
+        return self.given_same_side or Pair.of(lambda side: self.mapped(side, "cosine", self[side]))
+
+    def vectors(self, side: Side, similarity: Similarity) -> Matrix:
+        """Return one side's vectors for scores across sides (dot) or on one side (cosine)."""
+        return self.same_side[side] if similarity == "cosine" else self[side]
+
+    def mapped(self, side: Side, similarity: Similarity, vectors: Matrix) -> Matrix:
+        """Return further vectors of a side, such as `fold_in` gives, as `vectors` has those of the model."""
+        if similarity == "dot" or self.maps is None:
+            return vectors
+        return np.ascontiguousarray(vectors @ self.maps[side])
 
     def solved(self, side: Side, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows as ALS left them, before the scale; float64."""

@@ -3,8 +3,7 @@
 Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008), equation 4: with the
 other side's matrix Y fixed, the minimiser of the weighted squared error is
 ``(Y'Y + Y'(C - I)Y + regularization * I)^-1 Y'C p``, where C holds the confidences and p is 1 where there is
-an interaction. Only rows of Y that occur in the history matter beside the Gram matrix ``Y'Y``. Whitening
-(`mfrec.training.whitening`) changes what stands for the identity; the Gram matrix of the factors holds the difference.
+an interaction. Only rows of Y that occur in the history matter beside the Gram matrix ``Y'Y``.
 """
 
 import numpy as np

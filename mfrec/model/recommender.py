@@ -123,7 +123,7 @@ class Recommender:
         spec = find_direction(direction)
         numbers = self.ids[spec.query].numbers(ids)
         allowed, denied = self._lists(spec, k, allow, deny)
-        matrix, adjacency = self.factors[spec.query], self.adjacency[spec.query]
+        matrix, adjacency = self.factors.vectors(spec.query, spec.similarity), self.adjacency[spec.query]
         rankings = []
         for number in numbers.tolist():
             own = _own(spec, number, adjacency, exclude_seen)
@@ -157,6 +157,7 @@ class Recommender:
         if not np.isfinite(queries).all():
             raise DataError("vectors must be finite, got NaN or infinity")
         allowed, denied = self._lists(spec, k, allow, deny)
+        queries = self.factors.mapped(spec.query, spec.similarity, queries)
         return [self._ranking(spec.target, self._search(spec, query, k, allowed, denied)) for query in queries]
 
     def fold_in(

@@ -149,7 +149,11 @@ def _model_arrays(model: Recommender) -> Arrays:
     places = model.map
     for side in SIDES:
         arrays[f"{side}.factors"] = model.factors[side]
-        arrays[f"{side}.norms"] = _norms(model, side)
+        arrays[f"{side}.norms"] = model.indexes[side, "dot"].candidates.norms
+        if model.factors.maps is not None:
+            arrays[f"{side}.same_side"] = model.factors.same_side[side]
+            arrays[f"{side}.same_side_map"] = model.factors.maps[side]
+            arrays[f"{side}.same_side_norms"] = model.indexes[side, "cosine"].candidates.norms
         arrays[f"{side}.degree"] = model.factors.degree[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
         arrays[f"{side}.map"] = places[side]
@@ -160,10 +164,6 @@ def _model_arrays(model: Recommender) -> Arrays:
         if labels is not None:
             arrays |= {f"{side}.labels_utf8": labels.blob, f"{side}.labels_offsets": labels.offsets}
     return arrays
-
-
-def _norms(model: Recommender, side: Side) -> NDArray[np.float32]:
-    return next(index.candidates.norms for (target, _), index in model.indexes.items() if target == side)
 
 
 def _save_index(folder: Path, key: tuple[Side, Similarity], index: Index) -> dict[str, Any]:
@@ -218,6 +218,8 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         Weighting.from_json(content["solver"]),
         Pair(arrays["user.degree"], arrays["item.degree"]),
         Pair(arrays["user.gram"], arrays["item.gram"]),
+        _optional(arrays, "same_side_map"),
+        _optional(arrays, "same_side"),
     )
     return Recommender(
         factors=factors,
@@ -227,21 +229,25 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
         info=content["info"],
         check=Check.from_json(content["check"]) if content.get("check") else None,
-        # folders from before the map was kept have none
-        given_map=Pair(arrays["user.map"], arrays["item.map"]) if {"user.map", "item.map"} <= set(arrays) else None,
+        given_map=_optional(arrays, "map"),
     )
+
+
+def _optional(arrays: Arrays, name: str) -> Pair[Any] | None:
+    """Return arrays that older folders have not."""
+    return Pair.of(lambda side: arrays[f"{side}.{name}"]) if f"user.{name}" in arrays else None
 
 
 def _indexes(
     folder: Path, content: manifest.Manifest, factors: Factors, arrays: Arrays, files: Mapping[str, FileIO]
 ) -> Indexes:
-    if content["format_version"] < manifest.VERSION:
+    if content["format_version"] == 1:
         log.warning(
             "%s has format version %s: its indexes are built again from the vectors; save it again to keep them",
             folder / manifest.NAME,
             content["format_version"],
         )
-        return build_indexes(factors, IndexParams.from_json(content["info"].get("index", {})))
+        return build_indexes(factors, factors.same_side, IndexParams.from_json(content["info"].get("index", {})))
     indexes = {
         (entry["target"], entry["similarity"]): _open_index(folder, entry, factors, arrays, files)
         for entry in content["indexes"]
@@ -257,7 +263,9 @@ def _open_index(
     side, similarity = entry["target"], entry["similarity"]
     stem = f"index.{side}.{similarity}."
     own = {name.removeprefix(stem): array for name, array in arrays.items() if name.startswith(stem)}
-    candidates = Candidates(factors[side], similarity, arrays[f"{side}.norms"])
+    mapped = similarity == "cosine" and factors.maps is not None
+    norms = arrays[f"{side}.same_side_norms" if mapped else f"{side}.norms"]
+    candidates = Candidates(factors.vectors(side, similarity), similarity, norms)
     file = _usable_file(folder, entry, files) if "file" in entry else None
     path = None if file is None else _path_of(file)
     try:

@@ -15,9 +15,9 @@ from mfrec.errors import ArtifactError
 
 NAME = "manifest.json"
 FORMAT = "mfrec"
-VERSION = 2
-# version 1 kept other indexes: they are built again from the vectors
-READABLE = (1, VERSION)
+VERSION = 3
+# version 1 kept other indexes: they are built again from the vectors; version 2 compared the factors themselves
+READABLE = (1, 2, VERSION)
 
 Manifest = dict[str, Any]
 
@@ -70,8 +70,9 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
         raise ArtifactError(f"{folder / NAME} does not belong to a model folder of mfrec")
     found = content.get("format_version")
     if isinstance(found, bool) or found not in READABLE:
+        *others, last = map(str, READABLE)
         raise ArtifactError(
-            f"{folder / NAME} has format version {found!r}, this mfrec reads {' and '.join(map(str, READABLE))}: "
+            f"{folder / NAME} has format version {found!r}, this mfrec reads {', '.join(others)} and {last}: "
             f"install the mfrec that wrote it, or fit again"
         )
     seal = content.get("sha256")

@@ -19,6 +19,9 @@ LAYOUT: dict[str, tuple[tuple[str, ...], tuple[int | str | None, ...]]] = {
     "factors": (("float32",), ("n", "factors")),
     "gram": (("float32",), ("factors", "factors")),
     "norms": (("float32",), ("n",)),
+    "same_side": (("float32",), ("n", "factors")),
+    "same_side_map": (("float32",), ("factors", "factors")),
+    "same_side_norms": (("float32",), ("n",)),
     "degree": (("int64",), ("n",)),
     "map": (("float32",), ("n", 2)),
     "ids": (("int64",), ("n",)),
@@ -68,7 +71,7 @@ def check_values(model: Recommender) -> None:
             raise ArtifactError(f"{side}.map.npy has places outside of -1 to 1")
     for (side, similarity), index in model.indexes.items():
         k = min(10, len(model.ids[side]))
-        found = len(index.search(model.factors[side][0], k).numbers)
+        found = len(index.search(model.factors.vectors(side, similarity)[0], k).numbers)
         if found != k:
             raise ArtifactError(f"the {side} {similarity} index returns {found} of {k} candidates")
 

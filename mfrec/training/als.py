@@ -6,6 +6,7 @@ gradient solver of Takács, Pilászy and Tikk (2011), as implemented by ``implic
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,13 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
-from mfrec.arrays import Matrix
 from mfrec.data.interactions import Interactions
-from mfrec.directions import SIDES, Pair, other
+from mfrec.directions import SIDES, Pair
 from mfrec.errors import DivergedError
-from mfrec.model.factors import Degree, Factors
-from mfrec.model.weighting import Weighting
+from mfrec.model.factors import Factors
 from mfrec.training.confidence import weigh
 from mfrec.training.params import ALSParams, given
-from mfrec.training.whitening import whitened
+from mfrec.training.same_side import same_side_maps
 
 log = logging.getLogger("mfrec")
 
@@ -64,7 +63,9 @@ def solve(
 
     def served() -> Factors:
         solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
-        return _served(solved, weighting, degree, params.whitening)
+        gram = Pair.of(lambda side: solved[side].T @ solved[side])
+        scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
+        return Factors(scaled.user, scaled.item, weighting, degree, gram)
 
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
@@ -75,18 +76,11 @@ def solve(
     return factors
 
 
-def _served(solved: Pair[Matrix], weighting: Weighting, degree: Pair[Degree], whitening: float) -> Factors:
-    """Return what is served: the solved vectors, whitened and then scaled."""
-    penalty = None
-    if whitening and all(np.isfinite(matrix).all() for matrix in solved):
-        solved, penalty = whitened(solved, whitening)
-    gram = Pair.of(lambda side: solved[side].T @ solved[side])
-    if penalty is not None:
-        # folding in adds the regularization to the diagonal, as if lengths were still those of the fit
-        excess = Pair.of(lambda side: weighting.regularization * (penalty[other(side)] - np.eye(len(gram[side]))))
-        gram = Pair.of(lambda side: (gram[side] + excess[side]).astype(np.float32))
-    scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
-    return Factors(scaled.user, scaled.item, weighting, degree, gram)
+def with_same_side(factors: Factors) -> Factors:
+    """Return the factors with what they are compared by on their own side."""
+    solved = Pair.of(lambda side: factors.solved(side, np.arange(len(factors[side]))).astype(np.float32))
+    with threadpool_limits(1, user_api="blas"):
+        return replace(factors, maps=same_side_maps(solved, factors.weighting.regularization), given_same_side=None)
 
 
 def _new_model(params: ALSParams) -> Any:

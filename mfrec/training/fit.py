@@ -14,7 +14,7 @@ from mfrec.model.adjacency import Adjacency
 from mfrec.model.check import check
 from mfrec.model.factors import Factors
 from mfrec.model.recommender import Recommender
-from mfrec.training.als import solve
+from mfrec.training.als import solve, with_same_side
 from mfrec.training.params import ALSParams
 from mfrec.training.regularization import derive
 
@@ -44,7 +44,7 @@ def fit(
     derived = derive(interactions, params)
     for reason in derived.reasons:
         log.info(reason)
-    factors = solve(interactions, derived.params, progress=progress)
+    factors = with_same_side(solve(interactions, derived.params, progress=progress))
     info = {"als": asdict(derived.params), "reasons": list(derived.reasons)}
     return build(interactions, factors, index_params, info=info, progress=progress, lift=derived.lift)
 
@@ -57,7 +57,8 @@ def fit_als(
     callback: Callable[[int, Callable[[], Factors]], None] | None = None,
 ) -> Factors:
     """Fit the factor matrices of a set of interactions; see `solve`. What is None is derived from the data first."""
-    return solve(interactions, derive(interactions, params).params, progress=progress, callback=callback)
+    derived = derive(interactions, params).params
+    return with_same_side(solve(interactions, derived, progress=progress, callback=callback))
 
 
 def build(
@@ -120,7 +121,7 @@ def index(factors: Factors, params: IndexParams, *, progress: bool = False) -> I
         threadpool_limits(1, user_api="blas"),
         tqdm(total=len(INDEX_KEYS), desc="indexes", unit="index", disable=not progress) as bar,
     ):
-        return build_indexes(factors, params, lambda: bar.update(1))
+        return build_indexes(factors, factors.same_side, params, lambda: bar.update(1))
 
 
 def _versions() -> dict[str, str]:

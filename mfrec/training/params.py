@@ -35,10 +35,6 @@ class ALSParams:
     user_scale, item_scale
         After the fit each vector is multiplied by ``(degree / mean degree)**scale``; above 0 favours the popular
         (or active), below 0 the rare. None chooses. A user scale changes item2user alone.
-    whitening
-        How far the spread of the user vectors is moved to the item vectors, from 0 to 1. It changes no score, but
-        cosines: at 1 two items are as alike as their scores over all users, and over what these agree on. See
-        `mfrec.training.whitening`.
     transform
         What a weight becomes: ``"value"`` (as it is), ``"log"`` (``log(1 + w)``) or ``"binary"``.
     threshold
@@ -59,7 +55,6 @@ class ALSParams:
     item_exponent: float | None = None
     user_scale: float | None = None
     item_scale: float | None = None
-    whitening: float = 0.75
     transform: str = "log"
     threshold: float = 0.0
     half_life: float = 0.0
@@ -79,7 +74,6 @@ class ALSParams:
         check_number("alpha", self.alpha, 0, low_open=True)
         for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
             self._check(check_number, name, -2, 2)
-        check_number("whitening", self.whitening, 0, 1)
         if self.transform not in TRANSFORMS:
             raise ParameterError(f"unknown transform {self.transform!r}: choose one of {', '.join(TRANSFORMS)}")
 

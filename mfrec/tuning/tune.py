@@ -21,8 +21,7 @@ from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import Parts, k_fold_split
 from mfrec.model.factors import Factors
-from mfrec.training.als import StopFit
-from mfrec.training.fit import fit_als
+from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
 from mfrec.training.regularization import derive
 from mfrec.tuning.space import Space, without_extensions
@@ -272,7 +271,7 @@ class _Search:
             began = time.perf_counter()
 
         try:
-            scores = [self._score(fit_als(fold[0], params, callback=look), fold) for fold in self.folds]
+            scores = [self._score(solve(fold[0], params, callback=look), fold) for fold in self.folds]
             score, stopped = float(np.mean(scores)), False
         except StopFit:
             score, stopped = early or 0.0, True

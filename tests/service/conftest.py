@@ -58,7 +58,7 @@ def model_of(
         factors=factors,
         ids=Pair.of(lambda side: _ids(side, users if side == "user" else items, text_ids)),
         adjacency=adjacency,
-        indexes=build_indexes(factors, params),
+        indexes=build_indexes(factors, factors, params),
         labels=Pair(None, StringArray.pack(labels)),
         info={"seed": seed},
         check=check(factors, adjacency),

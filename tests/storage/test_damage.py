@@ -20,6 +20,9 @@ def file_names() -> list[str]:
     sides = (
         "factors",
         "norms",
+        "same_side",
+        "same_side_map",
+        "same_side_norms",
         "gram",
         "degree",
         "map",
