@@ -14,7 +14,7 @@ from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.tasks import TASKS, match_parts
 from mfrec.model.factors import Factors
 from mfrec.training.als import solve
-from mfrec.training.params import ALSParams
+from mfrec.training.params import ALSParams, given
 
 # the penalty is tried stepwise within limits, with other exponents, and with scales, which need no fit of their own
 STEP, LOWEST, HIGHEST = 1.4, 1.0, 8.0
@@ -24,9 +24,12 @@ SCALES = (0.0, 0.2, 1.0)
 USER_SCALES = (0.0, 0.2, 0.4, -0.2)
 # a candidate takes the place of another where it is better by this part of the difference's standard error
 CLEARLY = 0.5
-# a look is taken with few factors, on a sample of users, and judged by the NDCG of lists of this length; of small data
-# several tenths are held out in turn, so that there is enough to judge by
-FACTORS, INTERACTIONS, USERS, LENGTH = 64, 150_000, 3_000, 20
+# a look is taken with half the factors of the fit, within these limits: with fewer, too weak a penalty looks best where
+# there is much to fit
+FEWEST, MOST = 64, 128
+# and on a sample of users, judged by the NDCG of lists of this length; of small data several tenths are held out in
+# turn, so that there is enough to judge by
+INTERACTIONS, USERS, LENGTH = 150_000, 3_000, 20
 TENTHS, MOST_PARTS, ENOUGH = 10, 5, 2_000
 # of more interactions than this the sample would be too small a part to stand for the rest, and no look is taken
 TOO_MANY = 5_000_000
@@ -77,7 +80,7 @@ class Look:
     interactions
         Training data.
     base
-        What is not searched.
+        What is not searched, and how many factors the fit will have.
     edge
         The edge of the noise of some interactions.
 
@@ -90,7 +93,8 @@ class Look:
     def __init__(self, interactions: Interactions, base: ALSParams, edge: Callable[[Interactions], float]) -> None:
         sample = _some_users(interactions, base.seed)
         parts = int(np.clip(-(-ENOUGH * TENTHS // len(sample)), 1, MOST_PARTS))
-        self.base = replace(base, factors=min(FACTORS, *sample.shape), user_scale=0.0)
+        factors = int(np.clip(given(base, "factors") // 2, FEWEST, MOST))
+        self.base = replace(base, factors=min(factors, *sample.shape), user_scale=0.0)
         self.parts = []
         order = np.random.default_rng(base.seed).permutation(len(sample))
         for held_out in np.array_split(order, TENTHS)[:parts]:

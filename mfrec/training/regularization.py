@@ -51,15 +51,16 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     usual = _filled(params)
-    found = _look(interactions, params, usual) if params.regularization is None else None
-    chosen = usual if found is None else found.best
     size = f"{len(interactions):,} interactions of {interactions.shape[0]:,} x {interactions.shape[1]:,}"
+    factors, of_factors = _factors(interactions, params, usual)
+    sized = replace(params, factors=factors)
+    found = _look(interactions, sized, usual) if params.regularization is None else None
+    chosen = usual if found is None else found.best
     how = "by formula" if found is None else f"the best of {found.tried} on {found.events:,} held-out interactions"
     reasons = []
-    user_scale = (
-        params.user_scale if params.user_scale is not None else USER_SCALE if found is None else found.user_scale
-    )
-    filled = replace(chosen.params(params, edge(interactions, params)), user_scale=user_scale)
+    filled = chosen.params(sized, edge(interactions, params))
+    if params.user_scale is None:
+        filled = replace(filled, user_scale=USER_SCALE if found is None else found.user_scale)
     if params.regularization is None:
         times = f"{chosen.multiple:.1f} times the edge of the noise"
         reasons.append(f"regularization {filled.regularization:.1f}: {size}; {times}, {how}")
@@ -68,13 +69,19 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     names = [name for name in DERIVED[2:] if getattr(params, name) is None]
     if names:
         reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {how}")
-    if params.factors is None:
-        found_signals = signals(weigh(interactions, replace(filled, factors=1))[0])
-        wanted = int(np.clip(-(-PER_SIGNAL * found_signals // 16) * 16, FEWEST, MOST))
-        filled = replace(filled, factors=max(1, min(wanted, *interactions.shape)))
-        more = " or more" if found_signals == LOOKED_AT else ""
-        reasons.append(f"factors {filled.factors}: {found_signals}{more} singular values stand out of the noise")
-    return Derived(filled, tuple(reasons), None if found is None else found.lift)
+    return Derived(filled, (*reasons, *of_factors), None if found is None else found.lift)
+
+
+def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) -> tuple[int, tuple[str, ...]]:
+    """Return how many factors there are to fit, and a sentence that says why; or those that are given."""
+    if params.factors is not None:
+        return params.factors, ()
+    base = replace(params, factors=1, user_scale=0.0)
+    found = signals(weigh(interactions, usual.params(base, 1.0))[0])
+    wanted = int(np.clip(-(-PER_SIGNAL * found // 16) * 16, FEWEST, MOST))
+    factors = max(1, min(wanted, *interactions.shape))
+    more = " or more" if found == LOOKED_AT else ""
+    return factors, (f"factors {factors}: {found}{more} singular values stand out of the noise",)
 
 
 def edge(interactions: Interactions, params: ALSParams) -> float:
