@@ -112,6 +112,15 @@ def test_votes_by_hand() -> None:
     assert one.tolist() == [[0.5, 0, 0.5, 0]]
 
 
+@pytest.mark.parametrize("measure", baselines.MEASURES)
+@pytest.mark.parametrize("neighbours", [1, 2, 50])
+def test_nearest_users_vote_as_all_users_would(measure: str, neighbours: int) -> None:
+    data = baselines.Training(LINKS, neighbours, 0)
+    near, everybody = data.similar("user", measure).toarray(), np.arange(len(LINKS.user))
+    expected = baselines.votes(lambda numbers: near[numbers], data)(everybody)
+    assert baselines.knn(data, "user2user", measure)(everybody) == pytest.approx(expected)
+
+
 def test_random_scores_depend_on_the_query_alone() -> None:
     score = baselines.at_random(50, seed=1)
     assert np.array_equal(score(np.array([3, 4]))[1], score(np.array([4]))[0])

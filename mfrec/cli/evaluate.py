@@ -85,12 +85,13 @@ def evaluate(source: str, cold: Side | None, full: bool, as_json: bool, quiet: b
     through_index = options["through_index"]
     index = IndexParams() if through_index else IndexParams(index="exact")
     model = fit(train, params, index, progress=not quiet)
+    everything = full or as_json
     report = run(
         model,
         test,
-        options["ks"],
+        options["ks"] if everything else options["ks"][0],
         train=train,
-        protocols=("unseen", "plain") if full or as_json else ("unseen",),
+        protocols=("unseen", "plain") if everything else ("unseen",),
         through_index=through_index,
         warm=options["warm"],
         seed=params.seed,

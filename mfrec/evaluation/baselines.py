@@ -16,7 +16,7 @@ from mfrec.arrays import Numbers, Scores, unit_rows
 from mfrec.directions import DIRECTIONS, Pair, Side, other
 from mfrec.evaluation.ranking import Scorer
 from mfrec.model.adjacency import Adjacency
-from mfrec.model.best import best_of
+from mfrec.model.best import best_of, places_in
 from mfrec.model.factors import Factors
 
 # what co-occurs is counted raw, as a cosine, or weighed by BM25 (as ``implicit`` has it)
@@ -40,11 +40,17 @@ def constant(scores: Scores) -> Scorer:
 
 
 def at_random(n_targets: int, seed: int) -> Scorer:
-    """Score uniformly at random; a query's scores depend on the seed and on that query alone."""
+    """Score at random: one random vector of scores for all, begun elsewhere for every query.
+
+    A query's scores depend on the seed and on its number alone, and each target has each place as often as any other.
+    """
+    drawn = np.random.default_rng(seed).random(n_targets, np.float32)
+    twice = np.concatenate([drawn, drawn])
 
     def score(numbers: Numbers) -> Scores:
-        rows = [np.random.default_rng((seed, n)).random(n_targets, np.float32) for n in numbers.tolist()]
-        return np.stack(rows)
+        # multiples of the golden ratio fall evenly and never twice on the same place in a row
+        starts = (numbers * GOLDEN % 1 * n_targets).astype(np.int64)
+        return np.stack([twice[start : start + n_targets] for start in starts.tolist()])
 
     return score
 
@@ -58,6 +64,9 @@ def cosine(factors: Factors, side: Side) -> Scorer:
     """Score by the cosine of what is compared on one side; 0 where a vector is zero."""
     unit = unit_rows(factors.same_side[side])
     return lambda numbers: unit[numbers] @ unit.T
+
+
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +103,23 @@ def knn(data: Training, direction: str, measure: str) -> Scorer:
     similarities. On one side the similarity itself counts, or what the nearest users vote for.
     """
     if direction == "user2user":
-        near = data.similar("user", measure)
-        return votes(lambda numbers: _dense(near[numbers]), data)
+        voters = _voters(data.similar("user", measure), data.neighbours)
+        return lambda numbers: _dense(voters[numbers] @ data.rows.user)
     near = data.similar("item", measure)
     if direction == "item2item":
         return lambda numbers: _dense(near[numbers])
     queries, targets = (data.rows.user, near.T.tocsr()) if direction == "user2item" else (near, data.rows.item)
     return lambda numbers: _dense(queries[numbers] @ targets)
+
+
+def _voters(near: csr_matrix, neighbours: int) -> csr_matrix:
+    """Return the nearest of each row, without itself; as `votes` chooses them from all similarities."""
+    rows = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
+    kept = (near.indices != rows) & (near.data > 0)
+    rows, columns, values = rows[kept], near.indices[kept], near.data[kept]
+    order = np.lexsort((columns, -values, rows))
+    order = order[places_in(rows[order], near.shape[0]) < neighbours]
+    return csr_matrix((values[order], (rows[order], columns[order])), shape=near.shape)
 
 
 def _dense(scores: csr_matrix) -> Scores:

@@ -27,8 +27,8 @@ PROTOCOLS: Mapping[str, str] = {
     "unseen": "what the query interacted with in training is taken out first",
 }
 
-# scores of about 4 MB stay in a core's reach
-BLOCK_CELLS = 2**20
+# scores of about 8 MB stay in a core's reach
+BLOCK_CELLS = 2**21
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ CLEARLY = 0.5
 FEWEST, MOST = 64, 128
 # and on a sample of users, judged by the NDCG of lists of this length; of small data several tenths are held out in
 # turn, so that there is enough to judge by
-INTERACTIONS, USERS, LENGTH = 150_000, 3_000, 20
+INTERACTIONS, USERS, LENGTH = 80_000, 3_000, 20
 TENTHS, MOST_PARTS, ENOUGH = 10, 5, 2_000
 # of more interactions than this the sample would be too small a part to stand for the rest, and no look is taken
 TOO_MANY = 5_000_000
@@ -121,9 +121,8 @@ class Look:
         scales = SCALES if scale else (start.scale,)
         best = self._walk(self._best([replace(start, scale=s) for s in scales], start), scales)
         if exponents:
-            others = [replace(best, exponents=e, scale=s) for e in OTHER_EXPONENTS for s in scales]
-            other = self._best(others, best)
-            best = self._walk(other, scales) if other != best else best
+            # the multiple that is right for some exponents is right for others
+            best = self._best([replace(best, exponents=e, scale=s) for e in OTHER_EXPONENTS for s in scales], best)
         popular = np.concatenate(
             [_ndcg(part.tasks["user2item"], constant(part.degree.item.astype(np.float32))) for part in self.parts]
         )
