@@ -68,16 +68,19 @@ def test_one_factor_and_one_interaction_are_enough(checkerboard: Checkerboard) -
     assert fit_als(single, PARAMS).user.shape == (1, PARAMS.factors)
 
 
-def test_rows_without_interactions_get_zero_vectors(
+def test_without_interactions_a_user_gets_the_mean_vector_and_an_item_a_zero_one(
     interactions: Interactions, caplog: pytest.LogCaptureFixture
 ) -> None:
     part = interactions.take(np.flatnonzero((interactions.users != 4) & (interactions.items != 7)))
     with caplog.at_level(logging.INFO, "mfrec"):
         factors = fit_als(part, PARAMS)
-    assert not factors.user[4].any()
+    solved = factors.solved("user", np.arange(60))
+    known = np.delete(solved, 4, axis=0)
+    np.testing.assert_allclose(solved[4], known.mean(axis=0), rtol=1e-5)
+    # folding in knows those alone who have interactions
+    np.testing.assert_allclose(factors.gram.user, known.T @ known, rtol=1e-4)
     assert not factors.item[7].any()
-    assert factors.user[5].any()
-    assert "1 of 60 users have no interaction and get a zero vector" in caplog.messages
+    assert "1 of 60 users have no interaction and get the mean vector" in caplog.messages
     assert "1 of 80 items have no interaction and get a zero vector" in caplog.messages
 
 

@@ -16,8 +16,7 @@ from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import k_fold_split, random_split
 from mfrec.model.factors import Factors
-from mfrec.training.als import StopFit
-from mfrec.training.fit import fit_als
+from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.params_file import read_params, write_params
@@ -72,14 +71,14 @@ def test_the_first_trial_is_the_base_and_the_best_is_the_highest_score() -> None
 def test_a_score_is_what_measure_says_of_the_validation_part() -> None:
     train, held_out = random_split(LIKES, seed=42)
     params = given_params(factors=8, threads=1, regularization=25.0)
-    assert search(1).best.score == measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"]
+    assert search(1).best.score == measure(solve(train, params), train, held_out, k=5)["ndcg@5"]
 
 
 @pytest.mark.parametrize("parts", [2, 5])
 def test_the_score_of_several_parts_is_their_mean(parts: int) -> None:
     params = given_params(factors=8, threads=1, regularization=25.0)
     folds = list(k_fold_split(LIKES, 5, seed=42))[:parts]
-    scores = [measure(fit_als(train, params), train, held_out, k=5)["ndcg@5"] for train, held_out in folds]
+    scores = [measure(solve(train, params), train, held_out, k=5)["ndcg@5"] for train, held_out in folds]
     assert search(1, parts=parts).best.score == pytest.approx(np.mean(scores))
 
 
@@ -107,7 +106,7 @@ def test_a_trial_that_takes_too_long_is_left_out(
 ) -> None:
     """Where one never ends, the time ends it; where its first iteration shows that it will be too long, at once."""
     calls: list[int] = []
-    factors = fit_als(LIKES, given_params(factors=8, threads=1, regularization=25.0))
+    factors = solve(LIKES, given_params(factors=8, threads=1, regularization=25.0))
 
     def slow(train: Interactions, params: ALSParams, *, callback: Any) -> Factors:
         calls.append(0)
@@ -118,7 +117,7 @@ def test_a_trial_that_takes_too_long_is_left_out(
             clock.sleep(pause)
         return factors
 
-    monkeypatch.setattr(tuning, "fit_als", slow)
+    monkeypatch.setattr(tuning, "solve", slow)
     found = search(5, minutes=1 / 60)
     assert len(found.trials) == 1
     assert len(calls) > 1
@@ -153,7 +152,7 @@ def test_a_resumed_search_goes_on_just_as_it_would_have(tmp_path: Path, made: in
 
 
 def test_nothing_is_tried_twice_where_fits_were_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, fits = fit_als, [0]
+    real, fits = solve, [0]
 
     def sometimes(train: Interactions, params: ALSParams, *, callback: Any) -> Factors:
         fits[0] += 1
@@ -161,7 +160,7 @@ def test_nothing_is_tried_twice_where_fits_were_left_out(tmp_path: Path, monkeyp
             raise tuning._TooLongError
         return real(train, params, callback=callback)
 
-    monkeypatch.setattr(tuning, "fit_als", sometimes)
+    monkeypatch.setattr(tuning, "solve", sometimes)
     log = tmp_path / "trials.jsonl"
     assert search(7, resume=log).left_out == 2
     found = search(12, resume=log)
@@ -171,7 +170,7 @@ def test_nothing_is_tried_twice_where_fits_were_left_out(tmp_path: Path, monkeyp
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "trials.jsonl"
     expected = drawn(search(3))
-    monkeypatch.setattr(tuning, "fit_als", interrupted_after(3))
+    monkeypatch.setattr(tuning, "solve", interrupted_after(3))
     found = search(10, resume=log)
     assert found.interrupted
     assert drawn(found) == expected
@@ -179,7 +178,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def interrupted_after(fits: int) -> Any:
-    real = fit_als
+    real = solve
     made: list[int] = []
 
     def fit(*args: Any, **options: Any) -> Any:
@@ -192,7 +191,7 @@ def interrupted_after(fits: int) -> Any:
 
 
 def test_ctrl_c_before_the_first_trial_leaves_nothing_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "fit_als", interrupted_after(0))
+    monkeypatch.setattr(tuning, "solve", interrupted_after(0))
     found = search(3)
     with pytest.raises(DataError, match="was stopped before its first trial was done"):
         _ = found.best
@@ -229,7 +228,7 @@ def test_a_diverging_fit_is_a_bad_trial_not_the_end(monkeypatch: pytest.MonkeyPa
     def diverge(*args: Any, **options: Any) -> Any:
         raise DivergedError("the fit diverged")
 
-    monkeypatch.setattr(tuning, "fit_als", diverge)
+    monkeypatch.setattr(tuning, "solve", diverge)
     found = search(2)
     assert [(t.score, t.stopped) for t in found.trials] == [(0.0, True)] * 2
     with pytest.raises(DataError, match="none of the 2 trials came to its end, since fits diverged: start from"):
@@ -243,7 +242,7 @@ def test_vectors_that_are_not_finite_get_no_score(monkeypatch: pytest.MonkeyPatc
         bad = Factors(np.full((120, 2), np.nan, np.float32), np.full((60, 2), np.nan, np.float32))
         callback(tuning.RUNG - 1, lambda: bad)
 
-    monkeypatch.setattr(tuning, "fit_als", diverge)
+    monkeypatch.setattr(tuning, "solve", diverge)
     assert [(t.score, t.stopped, t.early) for t in search(2).trials] == [(0.0, True, None)] * 2
 
 
@@ -270,7 +269,7 @@ def test_a_given_validation_part_is_what_counts() -> None:
         base=given_params(factors=8, threads=1, regularization=25.0),
         minutes=1,
     )
-    expected = measure(fit_als(train, found.best.params), train, held_out, k=10)["recall@10"]
+    expected = measure(solve(train, found.best.params), train, held_out, k=10)["recall@10"]
     assert found.best.score == expected
 
 
@@ -360,7 +359,7 @@ def test_a_callback_ends_a_fit() -> None:
             raise StopFit
 
     with pytest.raises(StopFit):
-        fit_als(LIKES, given_params(factors=4, threads=1, regularization=25.0), callback=look)
+        solve(LIKES, given_params(factors=4, threads=1, regularization=25.0), callback=look)
     assert seen == [(0, 60), (1, 60)]
 
 
@@ -379,7 +378,7 @@ def test_the_first_trial_is_the_base_where_the_search_never_goes(tmp_path: Path)
     found = search(4, base=base, resume=log)
     assert found.trials[0].params == base
     train, held_out = random_split(LIKES, seed=42)
-    score = measure(fit_als(train, base), train, held_out, k=5)["ndcg@5"]
+    score = measure(solve(train, base), train, held_out, k=5)["ndcg@5"]
     assert found.trials[0].score == score
     assert found.best.score >= score
     for trial in found.trials[1:]:

@@ -73,7 +73,7 @@ def widened(
     place = ids_now.numbers(old)
     factors = _placed(model.factors, side, len(ids_now), place, ids_now.numbers(given), rows)
     adjacency = _adjacency(model.adjacency, side, len(ids_now), place)
-    # what has a vector without interactions: earlier additions count, the zero vectors of a fit do not
+    # what has a vector without interactions: earlier additions count, the zero vectors of items in a fit do not
     cold = int(((adjacency[side].degree == 0) & factors[side].any(axis=1)).sum())
     return replace(
         model,

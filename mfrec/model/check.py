@@ -71,10 +71,11 @@ class Check:
 
     def lines(self) -> list[str]:
         """Return what to print, the verdict first."""
+        lists = "list" if self.distinct_lists == 1 else "lists"
         lift = "not measured" if self.lift is None else f"{self.lift:.2f} times popularity (NDCG@20, held out)"
         return [
             f"check: {self.verdict}",
-            f"  {self.distinct_lists:,} different lists for {self.users:,} users; {self.items_reached:.0%} of the "
+            f"  {self.distinct_lists:,} different {lists} for {self.users:,} users; {self.items_reached:.0%} of the "
             f"items are in one; {self.overlap:.0%} of a list is what is most popular",
             f"  effective rank {self.effective_rank:.1f} of {self.factors} factors; lift: {lift}",
             *(f"  note: {note}" for note in self.notes),

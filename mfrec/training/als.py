@@ -14,10 +14,11 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
+from mfrec.arrays import Matrix
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Pair
 from mfrec.errors import DivergedError
-from mfrec.model.factors import Factors
+from mfrec.model.factors import Degree, Factors
 from mfrec.training.confidence import weigh
 from mfrec.training.params import ALSParams, given
 from mfrec.training.same_side import same_side_maps
@@ -41,7 +42,8 @@ def solve(
     Parameters
     ----------
     interactions
-        At least one interaction; users and items without any get a zero vector, which scores 0 everywhere.
+        At least one interaction. Users without any get the mean of the others' vectors, items a zero vector, which
+        scores 0 everywhere.
     params
         See `ALSParams`; none is None.
     progress
@@ -59,11 +61,13 @@ def solve(
     for side in SIDES:
         empty = int((degree[side] == 0).sum())
         if empty:
-            log.info("%d of %d %ss have no interaction and get a zero vector", empty, len(degree[side]), side)
+            what = {"user": "the mean vector", "item": "a zero vector"}[side]
+            log.info("%d of %d %ss have no interaction and get %s", empty, len(degree[side]), side, what)
 
     def served() -> Factors:
         solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
         gram = Pair.of(lambda side: solved[side].T @ solved[side])
+        _fill(solved.user, degree.user)
         scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
         return Factors(scaled.user, scaled.item, weighting, degree, gram)
 
@@ -74,6 +78,13 @@ def solve(
         factors = served()
     factors.check_finite()
     return factors
+
+
+def _fill(users: Matrix, degree: Degree) -> None:
+    """Give users without interactions the mean vector: of an unknown user, the best guess is what most people like."""
+    unknown = degree == 0
+    if unknown.any():
+        users[unknown] = users[~unknown].mean(axis=0)
 
 
 def with_same_side(factors: Factors) -> Factors:
