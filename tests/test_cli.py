@@ -57,6 +57,46 @@ def test_fit_says_what_it_did(home: Path) -> None:
     assert (model.factors.size, model.ids.item.kind, model.info["als"]["seed"]) == (4, "str", 7)
 
 
+def test_fit_says_what_it_derived_and_why_and_ends_with_the_check(home: Path) -> None:
+    done = run("fit", "sample", "--quiet", "--out", "models/again", cwd=home)
+    model = mfrec.load(home / "models" / "again")
+    assert len(model.info["reasons"]) == 3
+    for reason in model.info["reasons"]:
+        assert reason in done.stdout
+    assert f"regularization {model.info['als']['regularization']:.1f}: " in done.stdout
+    assert model.check is not None
+    *_, check, lists, rank, following = done.stdout.strip().splitlines()
+    assert [check, lists, rank] == model.check.lines()
+    assert following.startswith("next: ")
+    # nothing is derived where everything is given
+    given = ["--factors", 4, "--regularization", 5, "--user-exponent", 0.5, "--item-exponent", 0.5]
+    quiet = run(
+        "fit", "sample", "--quiet", "--out", "models/given", *given, "--user-scale", 0, "--item-scale", 0, cwd=home
+    )
+    assert mfrec.load(home / "models" / "given").info["reasons"] == []
+    assert "lift: not measured" in quiet.stdout
+
+
+def test_check_says_what_the_fit_said(home: Path) -> None:
+    model = mfrec.load(home / "models" / "sample")
+    assert model.check is not None
+    assert run("check", "models/sample", cwd=home).stdout.splitlines() == model.check.lines()
+    assert json.loads(run("check", "models/sample", "--json", cwd=home).stdout) == json.loads(
+        json.dumps(model.check.to_json())
+    )
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_check_looks_at_a_folder_that_has_none_and_says_what_it_cannot_know(version: str) -> None:
+    folder = Path(__file__).parent / "formats" / version
+    done = run("check", folder)
+    assert done.returncode == 0
+    assert mfrec.load(folder).check is None
+    assert done.stdout.startswith("check: ")
+    assert "lift: not measured" in done.stdout
+    assert "the folder has no check; the lift over popularity is known only to a fit" in done.stdout
+
+
 def test_recommend_prints_a_table_or_json(home: Path) -> None:
     table = run("recommend", "models/sample", "user2item", 42, "-k", 3, cwd=home)
     assert table.returncode == 0

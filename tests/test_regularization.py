@@ -181,7 +181,10 @@ def test_a_table_of_popularity_alone_is_called_so() -> None:
     assert model.check is not None
     assert model.check.verdict.startswith("close to popularity: ")
     assert model.check.lift is not None
-    assert 0.8 < model.check.lift < 1.1
+    assert 0.95 < model.check.lift < 1.1
+    # nothing beats popularity clearly, so the model comes as near to it as it can
+    assert model.info["als"]["item_scale"] == 1.0
+    assert model.check.overlap > 0.9
 
 
 def test_a_check_survives_json_and_a_folder(tmp_path: Path) -> None:

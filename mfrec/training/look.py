@@ -12,6 +12,7 @@ from mfrec.evaluation.baselines import constant, dot
 from mfrec.evaluation.metrics import ndcg
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.tasks import TASKS, match_parts
+from mfrec.model.check import LIFT
 from mfrec.model.factors import Factors
 from mfrec.training.als import solve
 from mfrec.training.params import ALSParams, given
@@ -126,7 +127,12 @@ class Look:
         popular = np.concatenate(
             [_ndcg(part.tasks["user2item"], constant(part.degree.item.astype(np.float32))) for part in self.parts]
         )
-        lift = float(self._judged(best).mean() / max(float(popular.mean()), 1e-12))
+        popularity = max(float(popular.mean()), 1e-12)
+        if self._judged(best).mean() < LIFT * popularity and scale:
+            # there is next to nothing to personalise by: what is nearest to popularity errs least
+            nearest = Candidate(HIGHEST, best.exponents, SCALES[-1])
+            best = best if _is_better(self._judged(best), self._judged(nearest)) else nearest
+        lift = float(self._judged(best).mean()) / popularity
         events = sum(len(part.tasks["user2item"].relevant.numbers) for part in self.parts)
         return Found(best, self._user_scale(best, user_scales), len(self.seen), events, lift)
 
