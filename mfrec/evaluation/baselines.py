@@ -114,12 +114,18 @@ def knn(data: Training, direction: str, measure: str) -> Scorer:
 
 def _voters(near: csr_matrix, neighbours: int) -> csr_matrix:
     """Return the nearest of each row, without itself; as `votes` chooses them from all similarities."""
+    near.sort_indices()
     rows = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
     kept = (near.indices != rows) & (near.data > 0)
-    rows, columns, values = rows[kept], near.indices[kept], near.data[kept]
-    order = np.lexsort((columns, -values, rows))
-    order = order[places_in(rows[order], near.shape[0]) < neighbours]
-    return csr_matrix((values[order], (rows[order], columns[order])), shape=near.shape)
+    rows, numbers, places = rows[kept], near.indices[kept], places_in(rows[kept], near.shape[0])
+    # one row per user, its neighbours in the order of their numbers, so that ties go to the lower ones
+    scores = np.full((near.shape[0], int(places.max(initial=0)) + 1), -np.inf, np.float32)
+    columns = np.zeros(scores.shape, numbers.dtype)
+    scores[rows, places], columns[rows, places] = near.data[kept], numbers
+    best = best_of(scores, neighbours)
+    first = best.place < neighbours
+    rows, places = best.rows[first], best.columns[first]
+    return csr_matrix((best.scores[first], (rows, columns[rows, places])), shape=near.shape)
 
 
 def _dense(scores: csr_matrix) -> Scores:
