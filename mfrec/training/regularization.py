@@ -122,10 +122,10 @@ def _look(interactions: Interactions, params: ALSParams, start: Candidate) -> Fo
     if len(interactions) > TOO_MANY:
         return None
     exponents = params.user_exponent is None and params.item_exponent is None
+    user_scales = USER_SCALES if params.user_scale is None else (params.user_scale,)
     try:
         look = Look(interactions, params, lambda part: edge(part, params))
+        return look.run(start, exponents, params.item_scale is None, user_scales)
     except DataError:
         # too little to hold anything out
         return None
-    user_scales = USER_SCALES if params.user_scale is None else (params.user_scale,)
-    return look.run(start, exponents, params.item_scale is None, user_scales)

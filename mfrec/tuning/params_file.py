@@ -67,8 +67,11 @@ def read_params(path: Path) -> dict[str, Any]:
     values = _read(path)
     values.pop(HELD_OUT, None)
     known = set(ALSParams.__dataclass_fields__)
-    if not set(values) <= known:
-        raise DataError(f"{path} is not a parameter file: it may hold {', '.join(sorted(known))}")
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise DataError(
+            f"{path} is not a parameter file: it holds {unknown[0]!r}, but may hold {', '.join(sorted(known))}"
+        )
     try:
         ALSParams(**values)
     except (MfrecError, TypeError, OverflowError) as error:
