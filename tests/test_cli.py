@@ -60,7 +60,7 @@ def test_fit_says_what_it_did(home: Path) -> None:
 def test_fit_says_what_it_derived_and_why_and_ends_with_the_check(home: Path) -> None:
     done = run("fit", "sample", "--quiet", "--out", "models/again", cwd=home)
     model = mfrec.load(home / "models" / "again")
-    assert len(model.info["reasons"]) == 3
+    assert len(model.info["reasons"]) == 4
     for reason in model.info["reasons"]:
         assert reason in done.stdout
     assert f"regularization {model.info['als']['regularization']:.1f}: " in done.stdout

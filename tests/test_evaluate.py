@@ -283,6 +283,7 @@ def test_report_as_text_table_and_json(report: mfrec.evaluation.Report) -> None:
     again = json.loads(report.to_json())
     assert again["rows"][0]["value"] == report.rows[0].value
     assert again["sizes"]["user2item"]["queries"] > 0
+    assert again["verdicts"] == list(report.verdicts)
     with pytest.raises(ParameterError, match="no figure"):
         report.value("user2item", "ndcg", 7)
 

@@ -16,7 +16,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import ParameterError
 from mfrec.index import IndexParams
 from mfrec.model.check import Check, check
-from mfrec.training import regularization
+from mfrec.training import look, regularization
 from mfrec.training.als import solve
 from mfrec.training.fit import fit_als
 from mfrec.training.params import DERIVED, ALSParams
@@ -207,3 +207,60 @@ def test_a_side_of_one_is_named(users: int, items: int, note: str) -> None:
     assert model.check is not None
     assert any(note in line for line in model.check.notes)
     assert model.check == check(model.factors, model.adjacency)
+
+
+def test_what_stays_below_a_threshold_is_not_looked_at() -> None:
+    """Whoever rates a few of another kind low must not be judged by them."""
+    rng = np.random.default_rng(0)
+    low = [(user, int(item)) for user in range(400) for item in rng.choice(20, 8, replace=False) + 1000]
+    own = clusters().to_frame().assign(weight=5.0)
+    frame = pd.concat([own, pd.DataFrame(low, columns=["user", "item"]).assign(weight=1.0)])
+    rated = Interactions.from_frame(frame, weight="weight")
+    params = ALSParams(transform="binary", threshold=4.0)
+    found = derive(rated, params)
+    assert found.lift is not None
+    assert found.lift > 2
+    likes = rated.take(rated.weights >= 4)
+    assert found == derive(likes, params)
+
+
+def test_of_many_interactions_a_sample_of_users_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    likes = clusters()
+    monkeypatch.setattr(look, "INTERACTIONS", len(likes) // 3)
+    sample = look._some_users(likes, seed=4)
+    assert len(likes) // 3 <= len(sample) < len(likes) // 2
+    assert sample.shape[0] < likes.shape[0] // 2
+    assert all((sample.degree[side] > 0).all() for side in ("user", "item"))
+    found = derive(likes)
+    assert found.lift is not None
+    assert found.lift > 2
+
+
+def test_threads_change_nothing() -> None:
+    one, two = (derive(clusters(), ALSParams(threads=threads)) for threads in (1, 2))
+    assert replace(one.params, threads=0) == replace(two.params, threads=0)
+    assert (one.reasons, one.lift) == (two.reasons, two.lift)
+
+
+def test_where_one_exponent_is_given_the_other_is_by_formula() -> None:
+    found = derive(clusters(), ALSParams(user_exponent=0.4))
+    assert any(reason == "item_exponent 0.25: by formula" for reason in found.reasons)
+
+
+def test_users_without_interactions_are_not_pushed_by_a_scale() -> None:
+    likes = clusters()
+    part = likes.take(likes.users >= 100)
+    factors = solve(part, given_params(factors=8, regularization=5.0, user_scale=-0.5))
+    lengths = np.linalg.norm(factors.user, axis=1)
+    assert lengths[:100].max() <= lengths[100:].max()
+    np.testing.assert_allclose(factors.user[:100], np.tile(factors.user[100:].mean(axis=0), (100, 1)), rtol=1e-4)
+
+
+def test_users_without_interactions_do_not_collapse_a_model() -> None:
+    likes = clusters()
+    part = likes.take(likes.users >= 300)
+    one = mfrec.fit(part, ALSParams(factors=8, regularization=5.0), EXACT).check
+    two = mfrec.fit(part.compact(), ALSParams(factors=8, regularization=5.0), EXACT).check
+    assert one is not None
+    assert two is not None
+    assert one.effective_rank == pytest.approx(two.effective_rank, rel=0.2)

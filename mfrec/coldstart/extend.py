@@ -15,6 +15,7 @@ from mfrec.directions import Pair, Side, other
 from mfrec.errors import DataError
 from mfrec.index import IndexParams
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.check import check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.recommender import Recommender
@@ -90,7 +91,13 @@ def widened(
 def indexed(model: Recommender, params: IndexParams | None = None) -> Recommender:
     """Return the model with indexes built anew, by its own parameters where none are given."""
     params = params or IndexParams.from_json(model.info.get("index", {}))
-    return replace(model, indexes=index(model.factors, params), info={**model.info, "index": asdict(params)})
+    lift = None if model.check is None else model.check.lift
+    return replace(
+        model,
+        indexes=index(model.factors, params),
+        check=check(model.factors, model.adjacency, lift),
+        info={**model.info, "index": asdict(params)},
+    )
 
 
 def _refuse_ids_with_interactions(model: Recommender, side: Side, ids: Sequence[Id]) -> None:

@@ -64,7 +64,7 @@ def evaluate(
         The training part, for its times: the query of item2item is then the item that the user interacted with last
         before each held-out event, instead of a random one.
     baselines
-        Whether to measure popularity, most-active, random and co-occurrence too.
+        Whether to measure popularity, most-active, random, co-occurrence and nearest neighbours too.
     through_index
         Whether to measure the lists that the model's indexes return too, as contender ``"<name> (index)"``.
     scorers

@@ -106,8 +106,8 @@ class Report:
         return pd.DataFrame([asdict(r) for r in self.rows])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
+        """Return JSON values: the fields and the verdicts."""
+        return {"verdicts": list(self.verdicts), **asdict(self)}
 
     def to_json(self, indent: int | None = 2) -> str:
         """Return the whole report as JSON text."""

@@ -19,6 +19,7 @@ USERS, LENGTH, SEED = 1_000, 10, 42
 FEW_LISTS, LEAST_RANK, ENOUGH_USERS = 0.05, 1.05, 10
 # close to popularity: hardly better than a list of the most popular, or nearly the same list
 LIFT, OVERLAP = 1.1, 0.8
+REMEDY = "lower --regularization or run mfrec tune"
 # scores of so many pairs at once
 _BLOCK = 4_000_000
 
@@ -76,7 +77,7 @@ class Check:
         return [
             f"check: {self.verdict}",
             f"  {self.distinct_lists:,} different {lists} for {self.users:,} users; {self.items_reached:.0%} of the "
-            f"items are in one; {self.overlap:.0%} of a list is what is most popular",
+            f"items are in at least one list; {self.overlap:.0%} of the entries are among the most popular",
             f"  effective rank {self.effective_rank:.1f} of {self.factors} factors; lift: {lift}",
             *(f"  note: {note}" for note in self.notes),
         ]
@@ -101,8 +102,8 @@ def check(factors: Factors, adjacency: Pair[Adjacency], lift: float | None = Non
         own, most = _listed(scores), _listed(popular)
         reached |= own.any(axis=0)
         shared, shown = shared + int((own & most).sum()), shown + int(own.sum())
-    rank = _effective_rank(factors)
-    overlap = shared / shown if shown else 1.0
+    rank = _effective_rank(factors.user[known], factors.item)
+    overlap = shared / shown if shown else 0.0
     return Check(
         _verdict(len(users), len(lists), rank, overlap, lift, len(degree)),
         round(rank, 2),
@@ -132,9 +133,9 @@ def _listed(scores: Matrix) -> NDArray[np.bool_]:
     return marked
 
 
-def _effective_rank(factors: Factors) -> float:
-    """Return the exponential of the entropy of the singular values of ``user @ item.T``."""
-    user, item = (factors[side].astype(np.float64) for side in ("user", "item"))
+def _effective_rank(users: Matrix, items: Matrix) -> float:
+    """Return the exponential of the entropy of the singular values of ``users @ items.T``."""
+    user, item = users.astype(np.float64), items.astype(np.float64)
     values, axes = np.linalg.eigh(user.T @ user)
     root = axes * np.sqrt(np.maximum(values, 0))
     squares = np.linalg.eigvalsh(root.T @ (item.T @ item) @ root)
@@ -150,12 +151,12 @@ def _verdict(users: int, lists: int, rank: float, overlap: float, lift: float | 
             f"close to popularity: {lift:.2f} times a list of the most popular on held-out interactions; the data hold "
             "next to nothing to personalise by"
         )
-    few = users >= ENOUGH_USERS and items > LENGTH and (lists <= FEW_LISTS * users or rank < LEAST_RANK)
-    if few:
-        return (
-            f"collapsed: everybody gets the same list ({lists:,} different for {users:,} users); "
-            "lower --regularization or run mfrec tune"
-        )
+    enough = users >= ENOUGH_USERS and items > LENGTH
+    if enough and lists <= FEW_LISTS * users:
+        different = f"{lists:,} different for {users:,} users"
+        return f"collapsed: everybody gets the same list ({different}); {REMEDY}"
+    if enough and rank < LEAST_RANK:
+        return f"collapsed: one direction decides nearly all scores (effective rank {rank:.2f}); {REMEDY}"
     if overlap >= OVERLAP and items > 2 * LENGTH:
         return f"close to popularity: {overlap:.0%} of every list are the most popular items; run mfrec tune"
     return "good"

@@ -65,10 +65,11 @@ def solve(
             log.info("%d of %d %ss have no interaction and get %s", empty, len(degree[side]), side, what)
 
     def served() -> Factors:
-        solved = Pair(np.ascontiguousarray(model.user_factors), np.ascontiguousarray(model.item_factors))
+        # a copy, since rows are filled in that the fit must not see
+        solved = Pair(np.array(model.user_factors, order="C"), np.ascontiguousarray(model.item_factors))
         gram = Pair.of(lambda side: solved[side].T @ solved[side])
-        _fill(solved.user, degree.user)
         scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
+        _fill(scaled.user, degree.user)
         return Factors(scaled.user, scaled.item, weighting, degree, gram)
 
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
@@ -89,7 +90,9 @@ def _fill(users: Matrix, degree: Degree) -> None:
 
 def with_same_side(factors: Factors) -> Factors:
     """Return the factors with what they are compared by on their own side."""
-    solved = Pair.of(lambda side: factors.solved(side, np.arange(len(factors[side]))).astype(np.float32))
+    # what has no interactions tells nothing
+    known = Pair.of(lambda side: np.flatnonzero(factors.degree[side]))
+    solved = Pair.of(lambda side: factors.solved(side, known[side]).astype(np.float32))
     with threadpool_limits(1, user_api="blas"):
         return replace(factors, maps=same_side_maps(solved, factors.weighting.regularization), given_same_side=None)
 

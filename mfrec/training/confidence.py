@@ -31,9 +31,7 @@ def weigh(interactions: Interactions, params: ALSParams) -> tuple[csr_matrix, We
     ParameterError
         When a half-life is asked for and the interactions have no times.
     """
-    if params.transform == "binary" and params.threshold > 0:
-        # what stays below is no interaction: an explicit zero would count as an observation of dislike
-        interactions = interactions.take(interactions.weights >= params.threshold)
+    interactions = counted(interactions, params)
     if not len(interactions):
         raise DataError(f"{interactions!r}: there is nothing to learn from with threshold {params.threshold:g}")
     degree = interactions.degree
@@ -54,6 +52,13 @@ def weigh(interactions: Interactions, params: ALSParams) -> tuple[csr_matrix, We
     values = np.maximum((weights / weighting.mean).astype(np.float32), np.finfo(np.float32).tiny)
     parts = values, interactions.matrix.indices, interactions.matrix.indptr
     return csr_matrix(parts, shape=interactions.shape), weighting, degree
+
+
+def counted(interactions: Interactions, params: ALSParams) -> Interactions:
+    """Return what is learnt from; what stays below a threshold would, as an explicit zero, count as dislike."""
+    if params.transform == "binary" and params.threshold > 0:
+        return interactions.take(interactions.weights >= params.threshold)
+    return interactions
 
 
 def _mean(weights: NDArray[np.float64], params: ALSParams) -> float:

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.data.interactions import Interactions
-from mfrec.directions import Pair, Side
+from mfrec.directions import SIDES, Pair, Side
 from mfrec.evaluation.baselines import constant, dot
 from mfrec.evaluation.metrics import ndcg
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.tasks import TASKS, match_parts
 from mfrec.model.check import LIFT
 from mfrec.model.factors import Factors
+from mfrec.model.ids import IdMap
 from mfrec.training.als import solve
 from mfrec.training.params import ALSParams, given
 
@@ -94,7 +95,8 @@ class Look:
     def __init__(self, interactions: Interactions, base: ALSParams, edge: Callable[[Interactions], float]) -> None:
         sample = _some_users(interactions, base.seed)
         parts = int(np.clip(-(-ENOUGH * TENTHS // len(sample)), 1, MOST_PARTS))
-        factors = int(np.clip(given(base, "factors") // 2, FEWEST, MOST))
+        wanted = given(base, "factors")
+        factors = min(wanted, int(np.clip(wanted // 2, FEWEST, MOST)))
         self.base = replace(base, factors=min(factors, *sample.shape), user_scale=0.0)
         self.parts = []
         order = np.random.default_rng(base.seed).permutation(len(sample))
@@ -215,4 +217,8 @@ def _some_users(interactions: Interactions, seed: int) -> Interactions:
     enough = int(np.searchsorted(np.cumsum(interactions.degree.user[order]), INTERACTIONS)) + 1
     kept = np.zeros(interactions.shape[0], bool)
     kept[order[:enough]] = True
-    return interactions.take(kept[interactions.users])
+    part = interactions.take(kept[interactions.users])
+    # the rest must not be ranked, and costs memory; ids do not matter here
+    users, items = (np.flatnonzero(part.degree[side]) for side in SIDES)
+    ids = Pair(IdMap.of("user", range(len(users))), IdMap.of("item", range(len(items))))
+    return replace(part, matrix=part.matrix[users][:, items], ids=ids, labels=Pair(None, None), notes=())

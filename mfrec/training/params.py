@@ -20,7 +20,8 @@ class ALSParams:
     Parameters
     ----------
     factors
-        Length of every vector; None for as many as the data carry, from 64 to 256.
+        Length of every vector; None for as many as the data carry, from 64 to 256 and
+        no more than there are users or items.
     regularization
         Weight of the penalty on the vectors' squared lengths; higher is smoother. None for what suits the data.
     alpha

@@ -10,6 +10,7 @@ Where the formula is unsure a held-out look decides (`mfrec.training.look`): tab
 a stronger penalty, and some tables other exponents.
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +18,11 @@ from scipy.sparse import csr_matrix
 
 from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError
-from mfrec.training.confidence import weigh
+from mfrec.training.confidence import counted, weigh
 from mfrec.training.look import TOO_MANY, USER_SCALES, Candidate, Found, Look
 from mfrec.training.params import DERIVED, ALSParams
+
+log = logging.getLogger("mfrec")
 
 # the penalty as a multiple of the edge at this alpha, the exponents per side, and the scales
 MULTIPLE, ALPHA, EXPONENTS, SCALE, USER_SCALE = 2.0, 3.0, (0.5, 0.25), 0.0, 0.1
@@ -44,13 +47,14 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     """Derive from the data what is None; numbers that are given are taken.
 
     A look is taken where the regularization is None and there are at most five million interactions. It chooses the
-    multiple of the edge and, where they are None too, the exponents and the scales. It is seeded, and bounded: on a
+    multiple of the edge and, where they are None too, the scales and both exponents. It is seeded, and bounded: on a
     sample of users where there are many interactions.
     """
     params = params or ALSParams()
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     usual = _filled(params)
+    interactions = counted(interactions, params)
     size = f"{len(interactions):,} interactions of {interactions.shape[0]:,} x {interactions.shape[1]:,}"
     factors, of_factors = _factors(interactions, params, usual)
     sized = replace(params, factors=factors)
@@ -58,7 +62,7 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     chosen = usual if found is None else found.best
     how = "by formula" if found is None else f"the best of {found.tried} on {found.events:,} held-out interactions"
     reasons = []
-    filled = chosen.params(sized, edge(interactions, params))
+    filled = chosen.params(sized, edge(interactions, params) if params.regularization is None else 1.0)
     if params.user_scale is None:
         filled = replace(filled, user_scale=USER_SCALE if found is None else found.user_scale)
     if params.regularization is None:
@@ -66,9 +70,13 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
         reasons.append(f"regularization {filled.regularization:.1f}: {size}; {times}, {how}")
     else:
         filled = replace(filled, regularization=params.regularization)
-    names = [name for name in DERIVED[2:] if getattr(params, name) is None]
-    if names:
-        reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {how}")
+    exponents = tuple(name for name in DERIVED if name.endswith("exponent") and getattr(params, name) is None)
+    scales = tuple(name for name in DERIVED if name.endswith("scale") and getattr(params, name) is None)
+    # a look tries other exponents only where neither is given
+    parts = [(exponents, how if len(exponents) == 2 else "by formula"), (scales, how)]
+    for names, why in parts:
+        if names:
+            reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {why}")
     return Derived(filled, (*reasons, *of_factors), None if found is None else found.lift)
 
 
@@ -81,7 +89,8 @@ def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) ->
     wanted = int(np.clip(-(-PER_SIGNAL * found // 16) * 16, FEWEST, MOST))
     factors = max(1, min(wanted, *interactions.shape))
     more = " or more" if found == LOOKED_AT else ""
-    return factors, (f"factors {factors}: {found}{more} singular values stand out of the noise",)
+    values = "singular value stands" if found == 1 else f"singular values{more} stand"
+    return factors, (f"factors {factors}: {found} {values} out of the noise",)
 
 
 def edge(interactions: Interactions, params: ALSParams) -> float:
@@ -126,6 +135,7 @@ def _look(interactions: Interactions, params: ALSParams, start: Candidate) -> Fo
     try:
         look = Look(interactions, params, lambda part: edge(part, params))
         return look.run(start, exponents, params.item_scale is None, user_scales)
-    except DataError:
-        # too little to hold anything out
+    except DataError as error:
+        # there is too little to hold anything out, or a fit diverged: the formula alone decides
+        log.info("no parameters were tried on a held-out part: %s", error)
         return None

@@ -140,7 +140,9 @@ def tune(
     if trials is not None:
         check_integer("trials", trials, 1)
     folds = folds_of(interactions, validation, parts, seed)
-    search = _Search(folds, metric, k, derive(folds[0][0], base).params, plain, seed)
+    base = base or ALSParams()
+    derived = derive(folds[0][0], without_extensions(base) if plain else base).params
+    search = _Search(folds, metric, k, derived, plain, seed)
     trial_log = TrialLog(resume, search.described())
     done = search.replay(trial_log.read())
     interrupted = False
