@@ -17,6 +17,7 @@ from mfrec.data.columns import Labels
 from mfrec.data.files import read_table
 from mfrec.directions import SIDES, Pair
 from mfrec.errors import DataError, ParameterError
+from mfrec.model.adjacency import Adjacency
 from mfrec.model.ids import IdMap
 from mfrec.model.string_array import StringArray
 
@@ -158,6 +159,14 @@ class Interactions:
             np.diff(self.matrix.indptr).astype(np.int64),
             np.bincount(self.matrix.indices, minlength=self.shape[1]).astype(np.int64),
         )
+
+    @property
+    def adjacency(self) -> Pair[Adjacency]:
+        """What each user and each item has interacted with, by number."""
+        by_item = self.matrix.T.tocsr()
+        by_item.sort_indices()
+        parts = Pair(self.matrix, by_item)
+        return Pair.of(lambda side: Adjacency.from_csr(parts[side].indptr, parts[side].indices))
 
     def take(self, rows: ArrayLike) -> "Interactions":
         """Return the interactions at these positions (or where this mask is true), over the same ids.

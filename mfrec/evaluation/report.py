@@ -20,7 +20,7 @@ SHOWN = ("hit_rate", "recall", "ndcg", "coverage")
 METRIC = "hit_rate"
 # contenders that know no taste; the first of them that is measured is what everything should be ahead of
 FLOORS = ("popularity", "most-active", "random")
-# from so many times on a difference is told as a factor
+# from this ratio on, a verdict gives the ratio instead of a percentage
 FACTOR = 1.5
 # random lists cover the most and are the most even: that is no win
 STARRED = frozenset(SHOWN) - {"coverage", "gini"}

@@ -258,8 +258,4 @@ def match_parts(
     train: Interactions, test: Interactions, *, max_queries: int, seed: int = 42, warm: bool = False
 ) -> HeldOutEvents:
     """Match two parts of a split, without a model; `TASKS` makes of it what a direction is judged by."""
-    by_item = train.matrix.T.tocsr()
-    by_item.sort_indices()
-    parts = Pair(train.matrix, by_item)
-    adjacency = Pair.of(lambda side: Adjacency.from_csr(parts[side].indptr, parts[side].indices))
-    return match(train.ids, adjacency, test, warm=warm, max_queries=max_queries, seed=seed)
+    return match(train.ids, train.adjacency, test, warm=warm, max_queries=max_queries, seed=seed)

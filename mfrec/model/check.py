@@ -73,10 +73,11 @@ class Check:
     def lines(self) -> list[str]:
         """Return what to print, the verdict first."""
         lists = "list" if self.distinct_lists == 1 else "lists"
+        users = "user" if self.users == 1 else "users"
         lift = "not measured" if self.lift is None else f"{self.lift:.2f} times popularity (NDCG@20, held out)"
         return [
             f"check: {self.verdict}",
-            f"  {self.distinct_lists:,} different {lists} for {self.users:,} users; {self.items_reached:.0%} of the "
+            f"  {self.distinct_lists:,} different {lists} for {self.users:,} {users}; {self.items_reached:.0%} of the "
             f"items are in at least one list; {self.overlap:.0%} of the entries are among the most popular",
             f"  effective rank {self.effective_rank:.1f} of {self.factors} factors; lift: {lift}",
             *(f"  note: {note}" for note in self.notes),

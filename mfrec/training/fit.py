@@ -7,10 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from mfrec.data.interactions import Interactions
-from mfrec.directions import INDEX_KEYS, Pair
+from mfrec.directions import INDEX_KEYS
 from mfrec.errors import DataError
 from mfrec.index import Indexes, IndexParams, build_indexes
-from mfrec.model.adjacency import Adjacency
 from mfrec.model.check import check
 from mfrec.model.factors import Factors
 from mfrec.model.recommender import Recommender
@@ -96,10 +95,7 @@ def build(
     if (len(factors.user), len(factors.item)) != interactions.shape:
         raise DataError(f"{factors!r} does not fit {interactions!r}")
     factors.check_finite()
-    by_item = interactions.matrix.T.tocsr()
-    by_item.sort_indices()
-    parts = Pair(interactions.matrix, by_item)
-    adjacency = Pair.of(lambda side: Adjacency.from_csr(parts[side].indptr, parts[side].indices))
+    adjacency = interactions.adjacency
     return Recommender(
         factors=factors,
         ids=interactions.ids,
