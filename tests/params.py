@@ -11,6 +11,10 @@ GIVEN: dict[str, Any] = {
     "item_exponent": 0.25,
     "user_scale": 0.0,
     "item_scale": 0.0,
+    "half_life": 0.0,
+    "recency_half_life": 0.0,
+    "user_recency": 0.0,
+    "item_recency": 0.0,
 }
 
 

@@ -40,21 +40,22 @@ def rated() -> Interactions:
     ],
 )
 def test_confidences_have_mean_1(rated: Interactions, params: ALSParams) -> None:
-    confidences, _, _ = weigh(rated, params)
+    confidences = weigh(rated, params).confidences
     assert confidences.data.mean() == pytest.approx(1.0, rel=1e-5)
     assert (confidences.data > 0).all()
     assert confidences.dtype == np.float32
 
 
 def test_weights_as_they_are_keep_their_unit(rated: Interactions) -> None:
-    confidences, weighting, _ = weigh(rated, given_params(transform="value", user_exponent=0, item_exponent=0))
+    weighed = weigh(rated, given_params(transform="value", user_exponent=0, item_exponent=0))
+    confidences, weighting = weighed.confidences, weighed.weighting
     np.testing.assert_array_equal(confidences.data, rated.weights)
     assert weighting.mean == 1.0
 
 
 def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
     params = given_params(user_exponent=0.7, item_exponent=0.3, transform="log")
-    confidences, _, _ = weigh(rated, params)
+    confidences = weigh(rated, params).confidences
     dense = rated.matrix.toarray().astype(float)
     expected = np.zeros_like(dense)
     for u in range(dense.shape[0]):
@@ -67,7 +68,8 @@ def test_exponents_are_the_formula_entry_by_entry(rated: Interactions) -> None:
 
 
 def test_below_the_threshold_there_is_no_interaction(rated: Interactions) -> None:
-    confidences, weighting, _ = weigh(rated, given_params(transform="binary", threshold=4, user_exponent=0.5))
+    weighed = weigh(rated, given_params(transform="binary", threshold=4, user_exponent=0.5))
+    confidences, weighting = weighed.confidences, weighed.weighting
     kept = rated.take(rated.weights >= 4)
     assert confidences.nnz == len(kept)
     # degrees count what is kept
@@ -84,13 +86,13 @@ def test_a_threshold_above_everything(rated: Interactions) -> None:
 def test_after_a_half_life_an_interaction_counts_half() -> None:
     frame = pd.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "time": [0, 10 * DAY, 20 * DAY]})
     params = given_params(transform="value", half_life=10.0)
-    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), params)
+    confidences = weigh(Interactions.from_frame(frame, time="time"), params).confidences
     np.testing.assert_allclose(confidences.data / confidences.data[2], [0.25, 0.5, 1.0], rtol=1e-6)
 
 
 def test_what_is_very_old_stays_an_interaction() -> None:
     frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "time": [0, 100_000 * DAY]})
-    confidences, _, _ = weigh(Interactions.from_frame(frame, time="time"), given_params(half_life=1.0))
+    confidences = weigh(Interactions.from_frame(frame, time="time"), given_params(half_life=1.0)).confidences
     assert confidences.nnz == 2
     assert (confidences.data > 0).all()
 

@@ -16,7 +16,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import ParameterError
 from mfrec.index import IndexParams
 from mfrec.model.check import Check, check
-from mfrec.training import look, regularization
+from mfrec.training import held_out, regularization
 from mfrec.training.als import solve
 from mfrec.training.fit import fit_als
 from mfrec.training.params import DERIVED, ALSParams
@@ -226,8 +226,8 @@ def test_what_stays_below_a_threshold_is_not_looked_at() -> None:
 
 def test_of_many_interactions_a_sample_of_users_is_looked_at_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     likes = clusters()
-    monkeypatch.setattr(look, "INTERACTIONS", len(likes) // 3)
-    sample = look._some_users(likes, seed=4)
+    monkeypatch.setattr(held_out, "INTERACTIONS", len(likes) // 3)
+    sample = held_out.some_users(likes, seed=4)
     assert len(likes) // 3 <= len(sample) < len(likes) // 2
     assert sample.shape[0] < likes.shape[0] // 2
     assert all((sample.degree[side] > 0).all() for side in ("user", "item"))

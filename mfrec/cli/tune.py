@@ -10,20 +10,20 @@ from mfrec.cli.options import als_params, parameter_options, params_option, read
 from mfrec.cli.output import print_json, table
 from mfrec.data.interactions import Interactions
 from mfrec.errors import ParameterError, check_number
-from mfrec.evaluation.splits import random_split
+from mfrec.evaluation.splits import random_split, time_split
 from mfrec.index import IndexParams
 from mfrec.storage.folder import check_target as check_model_target
 from mfrec.training.fit import fit as fit_model
 from mfrec.training.params import ALSParams
 from mfrec.tuning.params_file import HeldOut, check_target, leak, write_params
-from mfrec.tuning.space import SPACE
+from mfrec.tuning.space import BY_TIME, SPACE
 from mfrec.tuning.trials import Trial
-from mfrec.tuning.tune import Tuned
+from mfrec.tuning.tune import MOST_PARTS, Tuned
 from mfrec.tuning.tune import tune as search
 
 # of ALSParams, what is given rather than searched
 GIVEN = ("transform", "threshold", "half_life", "seed", "threads")
-SHOWN = ("factors", *SPACE)
+SHOWN = ("factors", *SPACE, *BY_TIME)
 
 
 @click.command()
@@ -31,7 +31,14 @@ SHOWN = ("factors", *SPACE)
 @click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the search.")
 @click.option("--trials", type=int, help="End after so many trials, if that is sooner.")
 @click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on held-out parts.")
-@click.option("--parts", type=int, help="Held-out fifths to judge each trial by, 1 to 5  [default: by size].")
+@click.option(
+    "--split",
+    type=click.Choice(list(MOST_PARTS)),
+    default="random",
+    show_default=True,
+    help="How to hold out: time chooses for tomorrow, and searches half-lives and recency, too.",
+)
+@click.option("--parts", type=int, help="Held-out fifths to judge each trial by  [default: by size].")
 @click.option(
     "--hold-out", type=float, default=0.0, show_default=True, help="Fraction kept from the search, for mfrec evaluate."
 )
@@ -57,6 +64,7 @@ def tune(
     minutes: float,
     trials: int | None,
     metric: str,
+    split: str,
     parts: int | None,
     plain: bool,
     resume: Path | None,
@@ -65,7 +73,8 @@ def tune(
 ) -> None:
     """Search for the parameters of SOURCE, write them to a file, and fit a model on all data.
 
-    Random fifths are held out to choose by: one of large data, up to five of small data. Ctrl-C ends the search and
+    Random fifths are held out to choose by: one of large data, up to five of small data. With --split time it is the
+    last fifth, and the ones before it: the parameters for tomorrow. Ctrl-C ends the search and
     keeps the best so far; with --resume the next call of the same search goes on from there. --params names the first
     trial and what is not searched.
 
@@ -73,7 +82,7 @@ def tune(
     mfrec tune ml-100k --minutes 5 --resume trials.jsonl
     mfrec fit ml-100k --params params.json
 
-    What the search chose by is no honest test. With --hold-out the part that mfrec evaluate asks for (--split random,
+    What the search chose by is no honest test. With --hold-out the part that mfrec evaluate asks for (--split as here,
     --test-fraction as here, the same --seed) is taken out first; the model is fitted on all data all the same.
 
     \b
@@ -84,10 +93,11 @@ def tune(
     _check_targets(out, resume, None if no_fit else folder)
     base = als_params(options)
     interactions = read_source(source, options)
-    searched, held_out = _without_test(interactions, hold_out, base.seed, options["params"])
+    searched, held_out = _without_test(interactions, hold_out, base.seed, options["params"], split)
     found = search(
         searched,
         metric=metric,
+        split=split,
         parts=parts,
         minutes=minutes,
         trials=trials,
@@ -102,6 +112,10 @@ def tune(
     write_params(out, found.best.params, held_out)
     _show(found, as_json)
     click.echo(f"parameters are in {out}", err=as_json)
+    if split == "random" and interactions.times is not None:
+        click.echo(
+            "they suit the period of the data, without recency; --split time chooses for what comes next", err=True
+        )
     if not no_fit:
         _fit(interactions, found.best.params, folder, quiet, as_json)
 
@@ -117,15 +131,15 @@ def _check_targets(out: Path, resume: Path | None, folder: Path | None) -> None:
 
 
 def _without_test(
-    interactions: Interactions, fraction: float, seed: int, params: Path | None
+    interactions: Interactions, fraction: float, seed: int, params: Path | None, split: str
 ) -> tuple[Interactions, HeldOut | None]:
     """Take out the test part that ``mfrec evaluate`` asks for, and say what was taken out."""
     # 0 holds out nothing
     check_number("--hold-out", fraction, 0, 1, high_open=True)
     if not fraction:
         return interactions, None
-    rest, test = random_split(interactions, fraction, seed)
-    held_out = HeldOut.of(test, "random", fraction, seed)
+    rest, test = time_split(interactions, fraction) if split == "time" else random_split(interactions, fraction, seed)
+    held_out = HeldOut.of(test, split, fraction, seed)
     # a search that starts from what another one chose has seen what that one saw
     seen = None if params is None else leak(params, held_out)
     if seen is not None:
@@ -147,12 +161,14 @@ def _show(found: Tuned, as_json: bool) -> None:
         print_json({**asdict(found), "best": asdict(found.best)})
         return
     ranked = sorted(found.finished, key=lambda t: -t.score)
-    click.echo(table([_row(place, t, found.metric) for place, t in enumerate(ranked[:10], 1)]))
+    # what is 0 throughout was not searched
+    shown = [name for name in SHOWN if any(getattr(t.params, name) for t in ranked)]
+    click.echo(table([_row(place, t, found.metric, shown) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
     left_out = f"; {found.left_out} were left out, as too long for the time" if found.left_out else ""
     click.echo(f"{made}; {stopped} were given up early or diverged{left_out}")
 
 
-def _row(place: int, trial: Trial, metric: str) -> dict[str, str]:
-    values = {name: f"{getattr(trial.params, name):.3g}" for name in SHOWN}
+def _row(place: int, trial: Trial, metric: str, shown: list[str]) -> dict[str, str]:
+    values = {name: f"{getattr(trial.params, name):.3g}" for name in shown}
     return {"#": str(place), metric: f"{trial.score:.4f}", **values, "seconds": f"{trial.seconds:.1f}"}

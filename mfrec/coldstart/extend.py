@@ -121,7 +121,12 @@ def _placed(
     matrix[new] = rows
     both = _with(Pair(factors.user, factors.item), side, matrix)
     degrees = _with(factors.degree, side, degree)
-    return Factors(both.user, both.item, factors.weighting, degrees, factors.gram, factors.maps)
+    recent = factors.recent
+    if recent is not None:
+        wide = np.zeros(size, np.float32)
+        wide[place] = recent[side]
+        recent = _with(recent, side, wide)
+    return Factors(both.user, both.item, factors.weighting, degrees, factors.gram, factors.maps, recent=recent)
 
 
 def _adjacency(adjacency: Pair[Adjacency], side: Side, size: int, place: NDArray[np.int64]) -> Pair[Adjacency]:

@@ -15,13 +15,17 @@ from mfrec.arrays import Numbers
 from mfrec.data import columns
 from mfrec.data.columns import Labels
 from mfrec.data.files import read_table
-from mfrec.directions import SIDES, Pair
+from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.ids import IdMap
 from mfrec.model.string_array import StringArray
 
 log = logging.getLogger("mfrec")
+
+DAY = 24 * 3600
+# the least recent degree of what has an interaction, as a part of their mean
+LEAST_RECENT = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +45,9 @@ class Interactions:
         int64 seconds since 1970, one per stored value of ``matrix``, the latest of a repeated pair; or None.
     notes
         What was changed on the way in (repeated pairs summed, rows dropped), one sentence each.
+    thinned
+        Whether others of the same period were held out, as by `mfrec.splits.random_split`. Half-lives and recency are
+        then not derived: what such a part is judged by is not what comes next.
     """
 
     matrix: csr_matrix
@@ -48,6 +55,7 @@ class Interactions:
     labels: Pair[StringArray | None] = field(default_factory=lambda: Pair(None, None))
     times: Numbers | None = None
     notes: tuple[str, ...] = ()
+    thinned: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -160,6 +168,41 @@ class Interactions:
             np.bincount(self.matrix.indices, minlength=self.shape[1]).astype(np.int64),
         )
 
+    def decay(self, half_life: float) -> NDArray[np.float64]:
+        """Return what each interaction counts: half for every half-life (days) of its age; 1 where that is 0.
+
+        The age is measured back from the latest time.
+
+        Raises
+        ------
+        ParameterError
+            When there are no times to measure by.
+        """
+        if not half_life:
+            return np.ones(len(self))
+        if self.times is None:
+            raise ParameterError("half_life needs times: name the time column, or leave the half-life out")
+        decayed: NDArray[np.float64] = 0.5 ** ((self.times.max() - self.times) / (DAY * half_life))
+        return decayed
+
+    def recent_degree(self, half_life: float) -> "Pair[NDArray[np.float32]] | None":
+        """Return the degrees of `degree`, in which an interaction counts half for every half-life (days) of its age.
+
+        float32; 0 where there is no interaction, and above 0 where there is one, however old. None without times, or
+        with a half-life of 0.
+        """
+        if self.times is None or not half_life or not len(self):
+            return None
+        counts, sides, degree = self.decay(half_life), Pair(self.users, self.items), self.degree
+
+        def summed(side: Side) -> NDArray[np.float32]:
+            found = np.bincount(sides[side], counts, minlength=len(degree[side]))
+            known = degree[side] > 0
+            least = LEAST_RECENT * found.sum() / known.sum()
+            return np.where(known, np.maximum(found, least), 0).astype(np.float32)
+
+        return Pair.of(summed)
+
     @property
     def adjacency(self) -> Pair[Adjacency]:
         """What each user and each item has interacted with, by number."""
@@ -193,7 +236,7 @@ class Interactions:
         ids = Pair.of(lambda side: self.ids[side].take(keep[side]))
         labels = Pair.of(lambda side: (texts := self.labels[side]) and texts.take(keep[side]))
         # rows and columns keep their relative order, so the stored values do too
-        return Interactions(matrix, ids, labels, self.times, self.notes + notes)
+        return Interactions(matrix, ids, labels, self.times, self.notes + notes, self.thinned)
 
     def filter(self, *, min_user_interactions: int = 1, min_item_interactions: int = 1) -> "Interactions":
         """Keep users and items with at least so many interactions, repeated until both hold.

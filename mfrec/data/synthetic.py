@@ -1,12 +1,14 @@
 """A sample with a known answer: users of a taste, items of a genre, and likes withheld on purpose.
 
 Popularity and activity follow power laws, so that factor vectors get the skewed lengths of real data; that is
-what makes the sample fit for tests of quality and for benchmarks of scale alike.
+what makes the sample fit for tests of quality and for benchmarks of scale alike. `drifting` generates a world that
+changes while one looks.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 
 from mfrec.arrays import Numbers, Values
@@ -22,6 +24,10 @@ GENRES = ("Action", "Comedy", "Crime", "Drama", "Fantasy", "Horror", "Musical", 
 LOYALTY = 0.85
 START = 1_500_000_000
 YEAR = 365 * 24 * 3600
+WEEK = 7 * 24 * 3600
+
+# of a world that drifts: the share of users and items that are older than it, and the weeks until demand has halved
+OLD, IN_DEMAND = 1 / 3, 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,3 +192,91 @@ def _interactions(
 
 def _name(genre: int) -> str:
     return GENRES[genre % len(GENRES)]
+
+
+def drifting(
+    n_users: int = 5000,
+    n_items: int = 2500,
+    n_interactions: int = 200_000,
+    *,
+    n_genres: int = 12,
+    weeks: int = 52,
+    seed: int = 42,
+) -> Interactions:
+    """Generate interactions of a world that drifts, with times.
+
+    Items appear, are in demand for some weeks and fade; users join, are active for some months and leave; and
+    every user changes taste once. What is popular, who is active and who likes what therefore depends on when.
+
+    Parameters
+    ----------
+    n_users, n_items
+        How many of each at most; those that nothing happens to are left out.
+    n_interactions
+        How many distinct pairs at most.
+    n_genres
+        How many groups of taste; at most ``n_items``.
+    weeks
+        How long it goes on.
+    seed
+        The same seed gives the same interactions.
+    """
+    for name, value in (("n_users", n_users), ("n_items", n_items), ("n_genres", n_genres), ("weeks", weeks)):
+        check_integer(name, value, 1)
+    check_integer("n_interactions", n_interactions, 1)
+    if n_genres > n_items:
+        raise ParameterError(f"{n_genres} genres for {n_items} items: n_genres must be at most n_items")
+    rng = np.random.default_rng(seed)
+    world = _World.drawn(rng, n_users, n_items, n_genres, weeks)
+    # what is drawn twice counts once, so more is drawn than asked for
+    drawn = [world.week(rng, week, 2 * n_interactions // weeks + 1) for week in range(weeks)]
+    users, items, times = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    first = np.unique(users * n_items + items, return_index=True)[1]
+    kept = np.sort(rng.permutation(first)[:n_interactions])
+    frame = pd.DataFrame({"user": users[kept] + 1, "item": items[kept] + 1, "time": times[kept]})
+    return Interactions.from_frame(frame, time="time")
+
+
+@dataclass(frozen=True, eq=False)
+class _World:
+    """Who likes what, and when users and items are there; times in weeks."""
+
+    genre: Numbers
+    tastes: Numbers
+    turn: Values
+    born: Values
+    appeal: Values
+    joined: Values
+    left: Values
+    activity: Values
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, n_users: int, n_items: int, n_genres: int, weeks: int) -> "_World":
+        old_users, old_items = rng.random(n_users) < OLD, rng.random(n_items) < OLD
+        joined = np.where(old_users, 0.0, rng.uniform(0, weeks, n_users))
+        return cls(
+            genre=rng.permutation(np.arange(n_items) % n_genres),
+            tastes=rng.integers(n_genres, size=(2, n_users)),
+            turn=rng.uniform(0, weeks, n_users),
+            born=rng.uniform(0, weeks, n_items) - np.where(old_items, weeks, 0),
+            appeal=rng.pareto(1.2, n_items) + 0.2,
+            joined=joined,
+            left=joined + rng.exponential(weeks, n_users),
+            activity=rng.pareto(1.5, n_users) + 0.3,
+        )
+
+    def week(self, rng: np.random.Generator, week: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
+        """Return users, items and times of so many interactions of one week."""
+        # nobody and nothing is ever wholly out of the world, so that there is always something to draw
+        there = np.where((self.joined <= week) & (week < self.left), self.activity, 1e-9)
+        users = rng.choice(len(there), count, p=there / there.sum())
+        age = week - self.born
+        demand = self.appeal * np.where(age >= 0, 0.1 + 0.5 ** (age / IN_DEMAND), 1e-9)
+        liked = np.where(week < self.turn[users], self.tastes[0, users], self.tastes[1, users])
+        liked[rng.random(count) >= LOYALTY] = -1
+        items = np.empty(count, np.int64)
+        for genre in range(-1, int(self.genre.max()) + 1):
+            rows = np.flatnonzero(liked == genre)
+            chances = demand if genre < 0 else np.where(self.genre == genre, demand, 0)
+            items[rows] = rng.choice(len(demand), len(rows), p=chances / chances.sum())
+        return users, items, START + week * WEEK + rng.integers(WEEK, size=count)

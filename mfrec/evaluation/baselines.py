@@ -13,11 +13,13 @@ from implicit.nearest_neighbours import all_pairs_knn, bm25_weight, normalize
 from scipy.sparse import csr_matrix
 
 from mfrec.arrays import Numbers, Scores, unit_rows
+from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, Pair, Side, other
 from mfrec.evaluation.ranking import Scorer
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.best import best_of, places_in
 from mfrec.model.factors import Factors
+from mfrec.model.ids import IdMap
 
 # what co-occurs is counted raw, as a cosine, or weighed by BM25 (as ``implicit`` has it)
 MEASURES: Mapping[str, Callable[[csr_matrix], Any]] = {
@@ -25,6 +27,8 @@ MEASURES: Mapping[str, Callable[[csr_matrix], Any]] = {
     "kNN cosine": normalize,
     "kNN BM25": partial(bm25_weight, K1=1.2, B=0.75),
 }
+# of recent popularity and recent activity, in days
+HALF_LIVES = (7, 30, 90)
 # how many neighbours each item or user has; of 20, 50, 100, 200 and 500 none was better everywhere
 KNN_NEIGHBOURS = 200
 
@@ -32,6 +36,25 @@ KNN_NEIGHBOURS = 200
 def degree(adjacency: Pair[Adjacency], side: Side) -> Scores:
     """Return how many training interactions each user or item has, as float32 scores."""
     return adjacency[side].degree.astype(np.float32)
+
+
+def recent_degrees(train: Interactions | None, ids: Pair[IdMap]) -> dict[int, Pair[Scores]]:
+    """Return the recent degrees of a training part, by half-life in days, over other ids.
+
+    There are none without times, and none where interactions of the same period are held out: what is recent is then
+    not what comes before.
+    """
+    if train is None or train.thinned:
+        return {}
+    places = Pair.of(lambda side: ids[side].find(train.ids[side]))
+
+    def over(side: Side, values: Scores) -> Scores:
+        known, found = places[side] >= 0, np.zeros(len(ids[side]), np.float32)
+        found[places[side][known]] = values[known]
+        return found
+
+    found = {days: train.recent_degree(days) for days in HALF_LIVES}
+    return {days: Pair(over("user", r.user), over("item", r.item)) for days, r in found.items() if r is not None}
 
 
 def constant(scores: Scores) -> Scorer:
@@ -71,11 +94,15 @@ GOLDEN = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What the baselines know: the training interactions, how many users vote in user2user, and a seed."""
+    """What the baselines know: the training interactions, how many users vote in user2user, and a seed.
+
+    Where what is held out comes after all of them, ``recent`` has the recent degrees by half-life in days.
+    """
 
     adjacency: Pair[Adjacency]
     neighbours: int
     seed: int
+    recent: Mapping[int, Pair[Scores]] = field(default_factory=dict)
     _similar: dict[tuple[Side, str], csr_matrix] = field(default_factory=dict)
 
     @cached_property
@@ -176,6 +203,14 @@ Baseline = Callable[[Training], Scorer]
 
 def _knn(direction: str) -> dict[str, Baseline]:
     return {name: partial(knn, direction=direction, measure=name) for name in MEASURES}
+
+
+def recent_baselines(direction: str, data: Training) -> dict[str, Scorer]:
+    """Return recent popularity, for item2user recent activity, at every half-life that there is."""
+    side, what = DIRECTIONS[direction].target if DIRECTIONS[direction].across else "item", "popularity"
+    if side == "user":
+        what = "activity"
+    return {f"recent {what}, {days} days": constant(recent[side]) for days, recent in data.recent.items()}
 
 
 # per direction: name -> what makes the scorer; in user2user "random" and "most-active" choose the voters

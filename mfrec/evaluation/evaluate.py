@@ -9,7 +9,7 @@ from mfrec.arrays import Numbers, Scores
 from mfrec.data.interactions import Interactions
 from mfrec.directions import DIRECTIONS, find_direction
 from mfrec.errors import DataError, ParameterError, UnmeasurableError, check_integer
-from mfrec.evaluation.baselines import BASELINES, Training, dot, model_scorer, votes
+from mfrec.evaluation.baselines import BASELINES, Training, dot, model_scorer, recent_baselines, recent_degrees, votes
 from mfrec.evaluation.metrics import LIST_METRICS, RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import PROTOCOLS, Lister, Outcome, Scorer, Task, by_lists, by_scores
 from mfrec.evaluation.report import Report, Row
@@ -62,7 +62,8 @@ def evaluate(
         Which to measure.
     train
         The training part, for its times: the query of item2item is then the item that the user interacted with last
-        before each held-out event, instead of a random one.
+        before each held-out event, instead of a random one. Where all of it lies before the test part, recent
+        popularity and recent activity are measured, too.
     baselines
         Whether to measure popularity, most-active, random, co-occurrence and nearest neighbours too.
     through_index
@@ -97,7 +98,7 @@ def evaluate(
     plan = Plan(cutoffs(k), _known_protocols(protocols))
     events = match(model.ids, model.adjacency, test, train, warm=warm, max_queries=max_queries, seed=seed)
     tasks, notes = _tasks(names, events)
-    training = Training(model.adjacency, neighbours, seed)
+    training = Training(model.adjacency, neighbours, seed, recent_degrees(train, model.ids))
     rows = []
     for each, task in tasks.items():
         contenders = _contenders(each, model.factors, training, name, scorers or {}, baselines)
@@ -113,7 +114,9 @@ def evaluate(
     return Report(tuple(rows), questions, sizes, events.notes + notes)
 
 
-def measure(factors: Factors, train: Interactions, test: Interactions, k: int | Iterable[int] = 20) -> dict[str, float]:
+def measure(
+    factors: Factors, train: Interactions, test: Interactions, k: int | Iterable[int] = 20, *, warm: bool = False
+) -> dict[str, float]:
     """Measure user2item over unseen items straight from the factors, without building a model: for tuning.
 
     Parameters
@@ -124,6 +127,8 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
         Parts of one split, over the same ids.
     k
         Cut-offs.
+    warm
+        Whether to leave out the events whose user or item has no training data.
 
     Returns
     -------
@@ -131,7 +136,7 @@ def measure(factors: Factors, train: Interactions, test: Interactions, k: int | 
         ``"ndcg@20"`` and the like for every metric and cut-off; means over users, or over events for hit_rate.
     """
     ks = cutoffs(k)
-    task = TASKS["user2item"](match_parts(train, test, max_queries=len(train.ids.user)))
+    task = TASKS["user2item"](match_parts(train, test, max_queries=len(train.ids.user), warm=warm))
     found = by_scores(task, dot(factors, "user", "item"), ("unseen",), ks)
     return {f"{r.metric}@{r.k}": r.value for r in _rows("user2item", "unseen", task, {"": found}, ks)}
 
@@ -166,6 +171,7 @@ def _contenders(
             contenders[contender] = votes(scorer, training) if name == "user2user" else scorer
     if baselines:
         contenders |= {contender: make(training) for contender, make in BASELINES[name].items()}
+        contenders |= recent_baselines(name, training)
     return contenders
 
 

@@ -18,9 +18,17 @@ from numpy.typing import NDArray
 
 from mfrec.data.interactions import Interactions, say
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
-from mfrec.evaluation.read_split import Split, read_split, without_training
+from mfrec.evaluation.read_split import Split, is_thinned, read_split, without_training
 
-__all__ = ["Split", "k_fold_split", "leave_last_n_split", "random_split", "read_split", "time_split"]
+__all__ = [
+    "Split",
+    "k_fold_split",
+    "leave_last_n_split",
+    "random_split",
+    "read_split",
+    "rolling_time_split",
+    "time_split",
+]
 
 Parts = tuple[Interactions, Interactions]
 
@@ -158,11 +166,54 @@ def time_split(
     """
     if test_fraction is not None and cut is not None:
         raise ParameterError("give test_fraction or cut, not both")
-    times = _times(interactions)
     if cut is not None:
-        return _parts(interactions, times >= _seconds(cut), f"cut={cut}")
+        return _parts(interactions, _times(interactions) >= _seconds(cut), f"cut={cut}")
     share = check_fraction("test_fraction", 0.2 if test_fraction is None else test_fraction)
-    return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}")
+    return _by_time(interactions, share)
+
+
+def rolling_time_split(interactions: Interactions, windows: int = 3, test_fraction: float = 0.2) -> Iterator[Parts]:
+    """Train on the past and test on what comes next at several moments, the latest first.
+
+    Evaluation at a rolling origin: Tashman, "Out-of-sample Tests of Forecasting Accuracy" (2000). The first pair is
+    that of ``time_split(interactions, test_fraction)``; each further one is as large and ends where the one before
+    begins.
+
+    Parameters
+    ----------
+    interactions
+        With times.
+    windows
+        How many pairs at most, at least 1; fewer come where too little is left to learn from.
+    test_fraction
+        Share of all interactions in each test part, above 0 and below 1.
+
+    Yields
+    ------
+    (train, test)
+        Over the same ids.
+
+    Raises
+    ------
+    ParameterError
+        For a fraction or a number out of range.
+    DataError
+        Without times, or when not even one pair can be made.
+    """
+    check_integer("windows", windows, 1)
+    past, size = interactions, check_fraction("test_fraction", test_fraction) * len(interactions)
+    for window in range(windows):
+        share = size / len(past)
+        if window and (share >= 0.5 or past.times is None or past.times.min() == past.times.max()):
+            return
+        # what has no training data differs little from window to window: it is noted, but not said
+        past, test = _by_time(past, share, log=False)
+        yield past, test
+
+
+def _by_time(interactions: Interactions, share: float, *, log: bool = True) -> Parts:
+    times = _times(interactions)
+    return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}", log=log)
 
 
 def _parts(
@@ -181,7 +232,8 @@ def _parts(
     found = notes + without_training(train, test)
     if log:
         say(found)
-    return replace(train, notes=interactions.notes + found), replace(test, notes=interactions.notes + found)
+    notes = interactions.notes + found
+    return replace(train, notes=notes, thinned=train.thinned or is_thinned(train, test)), replace(test, notes=notes)
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.arrays import Matrix, Similarity
+from mfrec.arrays import Matrix, Similarity, Vector
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, DivergedError
 from mfrec.model.weighting import Weighting
@@ -35,6 +35,9 @@ class Factors(Pair[Matrix]):
         their own side (see `mfrec.training.same_side`); None where they are compared as they are.
     given_same_side
         What `same_side` returns, where it is known already.
+    recent
+        float32 of shape ``(n,)`` per side: the recent degree, in which an interaction counts half for every half-life
+        of its age; 0 where there is no interaction. None where interactions have no times.
     """
 
     weighting: Weighting = field(default_factory=Weighting)
@@ -42,6 +45,7 @@ class Factors(Pair[Matrix]):
     given_gram: Pair[Matrix] | None = None
     maps: Pair[Matrix] | None = None
     given_same_side: Pair[Matrix] | None = None
+    recent: Pair[Vector] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and types."""
@@ -90,11 +94,16 @@ class Factors(Pair[Matrix]):
     def solved(self, side: Side, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows as ALS left them, before the scale; float64."""
         rows = self[side][numbers].astype(np.float64)
-        return rows / self.weighting.scale(side, self.degree[side][numbers])[:, None]
+        return rows / self.scale(side, numbers)[:, None]
+
+    def scale(self, side: Side, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what some rows were multiplied by after the fit; float64."""
+        recent = None if self.recent is None else self.recent[side][numbers]
+        return self.weighting.scale(side, self.degree[side][numbers], recent)
 
     def _gram(self, side: Side) -> Matrix:
         matrix = self[side]
-        if self.weighting.scales[side]:
+        if self.weighting.scales[side] or self.weighting.recency[side]:
             matrix = self.solved(side, np.arange(len(matrix))).astype(np.float32)
         return np.ascontiguousarray(matrix.T @ matrix)
 

@@ -63,7 +63,7 @@ def fold_in(
     found = fading[counted] * confidence(factors, side, numbers, given[counted])
     rows = factors.solved(across, numbers)
     solution = solve(factors, across, rows, found, rows.T @ found)
-    return (solution * weighting.scale(side, [len(numbers)])).astype(np.float32)
+    return (solution * weighting.scale(side, [len(numbers)], [fading[counted].sum()])).astype(np.float32)
 
 
 def solve(factors: Factors, side: Side, rows: Values, found: Values, right: Values) -> Values:

@@ -4,8 +4,10 @@ Two ideas lift plain ALS. *Degree-normalised confidence* weights an interaction 
 ``degree(user)**-a * degree(item)**-b``, so that very active users and very popular items do not drown the rest;
 with one constant regularisation it plays the part of the frequency-scaled one of Rendle et al., "Revisiting the
 Performance of iALS on Item Recommendation Benchmarks" (2022). A *scale* multiplies each fitted vector by
-``degree**g``: some popularity back on the item side, or less activity on the user side. Both keep the plain dot
-product. Fitting and folding in share these formulas, so that a new user is treated as an old one.
+``degree**g``: some popularity back on the item side, or less activity on the user side. *Recency* does the same with
+the recent degree, in which an interaction counts less the older it is: the world drifts, and what was popular long ago
+is not what people will want. All keep the plain dot product. Fitting and folding in share these formulas, so that a new
+user is treated as an old one.
 """
 
 from collections.abc import Callable
@@ -18,8 +20,14 @@ from numpy.typing import ArrayLike
 from mfrec.arrays import Values
 from mfrec.directions import SIDES, Pair, Side
 
-_PAIRS = ("exponents", "scales", "mean_degree")
-_NUMBERS = ("regularization", "alpha", "threshold", "mean")
+_PAIRS = ("exponents", "scales", "mean_degree", "recency", "mean_recent")
+_NUMBERS = ("regularization", "alpha", "threshold", "mean", "recency_half_life")
+# of folders from before there was recency
+_DEFAULTS: dict[str, Any] = {
+    "recency": {"user": 0, "item": 0},
+    "mean_recent": {"user": 1, "item": 1},
+    "recency_half_life": 0,
+}
 
 # what a weight (a rating, a count) becomes before anything else
 TRANSFORMS: dict[str, Callable[[Values, float], Values]] = {
@@ -48,6 +56,13 @@ class Weighting:
         are taken as they are.
     mean_degree
         Of each side, in the training data.
+    recency_half_life
+        Days after which an interaction counts half in the recent degree, measured back from the latest; 0 where there
+        is no recent degree.
+    recency
+        Of each side: a fitted vector is also multiplied by ``(recent degree / mean recent degree)**recency``.
+    mean_recent
+        Mean recent degree of each side, in the training data.
     """
 
     regularization: float = 0.0
@@ -58,6 +73,9 @@ class Weighting:
     scales: Pair[float] = field(default_factory=lambda: Pair(0.0, 0.0))
     mean: float = 1.0
     mean_degree: Pair[float] = field(default_factory=lambda: Pair(1.0, 1.0))
+    recency_half_life: float = 0.0
+    recency: Pair[float] = field(default_factory=lambda: Pair(0.0, 0.0))
+    mean_recent: Pair[float] = field(default_factory=lambda: Pair(1.0, 1.0))
 
     def value(self, weights: ArrayLike) -> Values:
         """Return transformed weights, float64."""
@@ -67,9 +85,16 @@ class Weighting:
         """Return the part that a side's degree plays in the confidence; a degree of 0 counts as 1."""
         return np.maximum(np.asarray(degree, np.float64), 1.0) ** -self.exponents[side]
 
-    def scale(self, side: Side, degree: ArrayLike) -> Values:
-        """Return what a side's fitted vectors are multiplied by; a degree of 0 counts as 1."""
-        return (np.maximum(np.asarray(degree, np.float64), 1.0) / self.mean_degree[side]) ** self.scales[side]
+    def scale(self, side: Side, degree: ArrayLike, recent: ArrayLike | None = None) -> Values:
+        """Return what a side's fitted vectors are multiplied by.
+
+        A degree of 0 counts as 1; a recent degree of 0, and of a side without recency any, as the mean.
+        """
+        scale: Values = (np.maximum(np.asarray(degree, np.float64), 1.0) / self.mean_degree[side]) ** self.scales[side]
+        if recent is None or not self.recency[side]:
+            return scale
+        relative = np.asarray(recent, np.float64) / self.mean_recent[side]
+        return scale * np.where(relative > 0, relative, 1.0) ** self.recency[side]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -78,6 +103,7 @@ class Weighting:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Weighting":
         """Restore from `to_json`."""
+        values = {**_DEFAULTS, **values}
         pairs: dict[str, Any] = {name: Pair(*(float(values[name][side]) for side in SIDES)) for name in _PAIRS}
         numbers: dict[str, Any] = {name: float(values[name]) for name in _NUMBERS}
         if values["transform"] not in TRANSFORMS:

@@ -33,7 +33,7 @@ class Parts:
     contributions: NDArray[np.float64]
 
 
-def parts(factors: Factors, history: Numbers, item: int) -> Parts:
+def parts(factors: Factors, history: Numbers, item: int, user: int | None = None) -> Parts:
     """Split the score of an item for the user who has a history.
 
     Parameters
@@ -44,12 +44,18 @@ def parts(factors: Factors, history: Numbers, item: int) -> Parts:
         Distinct numbers of the user's items; may be empty.
     item
         Number of the item.
+    user
+        Number of the user, where the model knows it; else the history is as recent as can be.
     """
     rows = factors.solved("item", history)
     # a model keeps no weights, so each item counts 1
     confidence = fold_in.confidence(factors, "user", history)
     # the matrix is symmetric: one solution for the item serves every part
     weight = fold_in.solve(factors, "item", rows, confidence, factors.item[item].astype(np.float64))
-    contributions = confidence * (rows @ weight) * factors.weighting.scale("user", [len(history)])
+    if user is None:
+        scale = factors.weighting.scale("user", [len(history)], [len(history)])
+    else:
+        scale = factors.scale("user", np.array([user]))
+    contributions = confidence * (rows @ weight) * scale
     order = np.lexsort((history, -contributions))
     return Parts(history[order], contributions[order])

@@ -100,7 +100,7 @@ def explain(live: ServedModel, user: str | None, history: Sequence[str], item: s
     else:
         number = None
         seen = np.unique([items.number(known(live, "item", text)) for text in history])
-    split = parts(model.factors, seen, target)
+    split = parts(model.factors, seen, target, number)
     total = float(split.contributions.sum())
     because = [
         {**_entry(live, "item", n), "contribution": part, "share": part / total if total else 0.0}

@@ -155,6 +155,8 @@ def _model_arrays(model: Recommender) -> Arrays:
             arrays[f"{side}.same_side_map"] = model.factors.maps[side]
             arrays[f"{side}.same_side_norms"] = model.indexes[side, "cosine"].candidates.norms
         arrays[f"{side}.degree"] = model.factors.degree[side]
+        if model.factors.recent is not None:
+            arrays[f"{side}.recent"] = model.factors.recent[side]
         arrays[f"{side}.gram"] = model.factors.gram[side]
         arrays[f"{side}.map"] = places[side]
         arrays |= {f"{side}.{name}": array for name, array in model.ids[side].arrays().items()}
@@ -220,6 +222,7 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         Pair(arrays["user.gram"], arrays["item.gram"]),
         _optional(arrays, "same_side_map"),
         _optional(arrays, "same_side"),
+        _optional(arrays, "recent"),
     )
     return Recommender(
         factors=factors,

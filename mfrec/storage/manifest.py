@@ -15,9 +15,10 @@ from mfrec.errors import ArtifactError
 
 NAME = "manifest.json"
 FORMAT = "mfrec"
-VERSION = 3
-# version 1 kept other indexes: they are built again from the vectors; version 2 compared the factors themselves
-READABLE = (1, 2, VERSION)
+VERSION = 4
+# version 1 kept other indexes: they are built again from the vectors; version 2 compared the factors themselves;
+# version 3 had no recency
+READABLE = (1, 2, 3, VERSION)
 
 Manifest = dict[str, Any]
 

@@ -23,6 +23,7 @@ LAYOUT: dict[str, tuple[tuple[str, ...], tuple[int | str | None, ...]]] = {
     "same_side_map": (("float32",), ("factors", "factors")),
     "same_side_norms": (("float32",), ("n",)),
     "degree": (("int64",), ("n",)),
+    "recent": (("float32",), ("n",)),
     "map": (("float32",), ("n", 2)),
     "ids": (("int64",), ("n",)),
     "ids_utf8": (("uint8",), (None,)),
@@ -65,6 +66,9 @@ def check_values(model: Recommender) -> None:
     for side in SIDES:
         _check_adjacency(model, side)
         _check_ids(model.ids[side])
+        recent = model.factors.recent
+        if recent is not None and not (np.isfinite(recent[side]) & (recent[side] >= 0)).all():
+            raise ArtifactError(f"{side}.recent.npy has values that are not finite or below 0")
         places = model.given_map
         # NaN is not within, either
         if places is not None and not (np.abs(places[side]) <= 1).all():

@@ -14,9 +14,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.recommender_base import ModelFitError
 from threadpoolctl import threadpool_limits
 
-from mfrec.arrays import Matrix
+from mfrec.arrays import Matrix, Values
 from mfrec.data.interactions import Interactions
-from mfrec.directions import SIDES, Pair
+from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DivergedError
 from mfrec.model.factors import Degree, Factors
 from mfrec.training.confidence import weigh
@@ -57,7 +57,8 @@ def solve(
     DataError
         When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
     """
-    confidences, weighting, degree = weigh(interactions, params)
+    weighed = weigh(interactions, params)
+    weighting, degree, recent = weighed.weighting, weighed.degree, weighed.recent
     for side in SIDES:
         empty = int((degree[side] == 0).sum())
         if empty:
@@ -68,14 +69,17 @@ def solve(
         # a copy, since rows are filled in that the fit must not see
         solved = Pair(np.array(model.user_factors, order="C"), np.ascontiguousarray(model.item_factors))
         gram = Pair.of(lambda side: solved[side].T @ solved[side])
-        scaled = Pair.of(lambda side: solved[side] * weighting.scale(side, degree[side])[:, None].astype(np.float32))
+        scaled = Pair.of(lambda side: solved[side] * scale(side)[:, None].astype(np.float32))
         _fill(scaled.user, degree.user)
-        return Factors(scaled.user, scaled.item, weighting, degree, gram)
+        return Factors(scaled.user, scaled.item, weighting, degree, gram, recent=recent)
+
+    def scale(side: Side) -> Values:
+        return weighting.scale(side, degree[side], None if recent is None else recent[side])
 
     # implicit parallelises over rows itself: BLAS threads below it fight for the same cores
     with threadpool_limits(1, user_api="blas"):
         model = _new_model(params)
-        _run(model, confidences, params.iterations, progress, callback and (lambda i: callback(i, served)))
+        _run(model, weighed.confidences, params.iterations, progress, callback and (lambda i: callback(i, served)))
         factors = served()
     factors.check_finite()
     return factors

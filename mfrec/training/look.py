@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.data.interactions import Interactions
-from mfrec.directions import SIDES, Pair, Side
+from mfrec.directions import Pair, Side
 from mfrec.evaluation.baselines import constant, dot
-from mfrec.evaluation.metrics import ndcg
-from mfrec.evaluation.ranking import Scorer, Task, by_scores
+from mfrec.evaluation.ranking import Task
 from mfrec.evaluation.tasks import TASKS, match_parts
 from mfrec.model.check import LIFT
 from mfrec.model.factors import Factors
-from mfrec.model.ids import IdMap
 from mfrec.training.als import solve
-from mfrec.training.params import ALSParams, given
+from mfrec.training.held_out import USERS, factors_for, is_better, ndcg_of, some_users
+from mfrec.training.params import ALSParams
 
 # the penalty is tried stepwise within limits, with other exponents, and with scales, which need no fit of their own
 STEP, LOWEST, HIGHEST = 1.4, 1.0, 8.0
@@ -24,17 +23,8 @@ OTHER_EXPONENTS = ((0.3, 0.4), (0.5, 0.5))
 SCALES = (0.0, 0.2, 1.0)
 # of users, for item2user alone: no other direction compares users by the lengths of their vectors
 USER_SCALES = (0.0, 0.2, 0.4, -0.2)
-# a candidate takes the place of another where it is better by this part of the difference's standard error
-CLEARLY = 0.5
-# a look is taken with half the factors of the fit, within these limits: with fewer, too weak a penalty looks best where
-# there is much to fit
-FEWEST, MOST = 64, 128
-# and on a sample of users, judged by the NDCG of lists of this length; of small data several tenths are held out in
-# turn, so that there is enough to judge by
-INTERACTIONS, USERS, LENGTH = 80_000, 3_000, 20
+# of small data several tenths are held out in turn, so that there is enough to judge by
 TENTHS, MOST_PARTS, ENOUGH = 10, 5, 2_000
-# of more interactions than this the sample would be too small a part to stand for the rest, and no look is taken
-TOO_MANY = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -93,11 +83,9 @@ class Look:
     """
 
     def __init__(self, interactions: Interactions, base: ALSParams, edge: Callable[[Interactions], float]) -> None:
-        sample = _some_users(interactions, base.seed)
+        sample = some_users(interactions, base.seed)
         parts = int(np.clip(-(-ENOUGH * TENTHS // len(sample)), 1, MOST_PARTS))
-        wanted = given(base, "factors")
-        factors = min(wanted, int(np.clip(wanted // 2, FEWEST, MOST)))
-        self.base = replace(base, factors=min(factors, *sample.shape), user_scale=0.0)
+        self.base = replace(base, factors=factors_for(base, sample), user_scale=0.0)
         self.parts = []
         order = np.random.default_rng(base.seed).permutation(len(sample))
         for held_out in np.array_split(order, TENTHS)[:parts]:
@@ -127,13 +115,13 @@ class Look:
             # the multiple that is right for some exponents is right for others
             best = self._best([replace(best, exponents=e, scale=s) for e in OTHER_EXPONENTS for s in scales], best)
         popular = np.concatenate(
-            [_ndcg(part.tasks["user2item"], constant(part.degree.item.astype(np.float32))) for part in self.parts]
+            [ndcg_of(part.tasks["user2item"], constant(part.degree.item.astype(np.float32))) for part in self.parts]
         )
         popularity = max(float(popular.mean()), 1e-12)
         if self._judged(best).mean() < LIFT * popularity and scale:
             # there is next to nothing to personalise by: what is nearest to popularity errs least
             nearest = Candidate(HIGHEST, best.exponents, SCALES[-1])
-            best = best if _is_better(self._judged(best), self._judged(nearest)) else nearest
+            best = best if is_better(self._judged(best), self._judged(nearest)) else nearest
         lift = float(self._judged(best).mean()) / popularity
         events = sum(len(part.tasks["user2item"].relevant.numbers) for part in self.parts)
         return Found(best, self._user_scale(best, user_scales), len(self.seen), events, lift)
@@ -146,10 +134,10 @@ class Look:
         for part, factors in zip(self.parts, self._solved(candidate), strict=True):
             for scale in scales:
                 users = (factors.user * (part.degree.user**scale)[:, None]).astype(np.float32)
-                found[scale].append(_ndcg(part.tasks["item2user"], dot(replace(factors, user=users), "item", "user")))
+                found[scale].append(ndcg_of(part.tasks["item2user"], dot(replace(factors, user=users), "item", "user")))
         best, *others = scales
         for scale in others:
-            if _is_better(np.concatenate(found[scale]), np.concatenate(found[best])):
+            if is_better(np.concatenate(found[scale]), np.concatenate(found[best])):
                 best = scale
         return best
 
@@ -169,7 +157,7 @@ class Look:
 
     def _best(self, candidates: Iterable[Candidate], best: Candidate) -> Candidate:
         for candidate in candidates:
-            if _is_better(self._judged(candidate), self._judged(best)):
+            if is_better(self._judged(candidate), self._judged(best)):
                 best = candidate
         return best
 
@@ -179,7 +167,7 @@ class Look:
             found = []
             for part, factors in zip(self.parts, self._solved(candidate), strict=True):
                 items = (factors.item * (part.degree.item**candidate.scale)[:, None]).astype(np.float32)
-                found.append(_ndcg(part.tasks["user2item"], dot(replace(factors, item=items), "user", "item")))
+                found.append(ndcg_of(part.tasks["user2item"], dot(replace(factors, item=items), "user", "item")))
             self.seen[candidate] = np.concatenate(found)
         return self.seen[candidate]
 
@@ -191,34 +179,8 @@ class Look:
         return self.solved[plain]
 
 
-def _is_better(values: NDArray[np.float64], than: NDArray[np.float64]) -> bool:
-    """Tell whether values of the same queries are higher on average, by a part of the difference's standard error."""
-    gain = values - than
-    return bool(gain.mean() > CLEARLY * gain.std() / np.sqrt(len(gain)))
-
-
 def _relative(interactions: Interactions, side: Side) -> NDArray[np.float64]:
     """Return each user's (item's) number of interactions, at least 1, divided by their mean."""
     counts = np.maximum(interactions.degree[side].astype(np.float64), 1)
     relative: NDArray[np.float64] = counts / counts.mean()
     return relative
-
-
-def _ndcg(task: Task, scorer: Scorer) -> NDArray[np.float64]:
-    """Return the NDCG of every query's list of unseen items."""
-    return ndcg(by_scores(task, scorer, ("unseen",), (LENGTH,))["unseen"].ranks, LENGTH)
-
-
-def _some_users(interactions: Interactions, seed: int) -> Interactions:
-    """Return the interactions of as many users, drawn at random, as make a look of bounded cost."""
-    if len(interactions) <= INTERACTIONS:
-        return interactions
-    order = np.random.default_rng(seed).permutation(interactions.shape[0])
-    enough = int(np.searchsorted(np.cumsum(interactions.degree.user[order]), INTERACTIONS)) + 1
-    kept = np.zeros(interactions.shape[0], bool)
-    kept[order[:enough]] = True
-    part = interactions.take(kept[interactions.users])
-    # the rest must not be ranked, and costs memory; ids do not matter here
-    users, items = (np.flatnonzero(part.degree[side]) for side in SIDES)
-    ids = Pair(IdMap.of("user", range(len(users))), IdMap.of("item", range(len(items))))
-    return replace(part, matrix=part.matrix[users][:, items], ids=ids, labels=Pair(None, None), notes=())

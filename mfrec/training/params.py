@@ -10,12 +10,23 @@ from mfrec.errors import ParameterError, check_integer, check_number
 from mfrec.model.weighting import TRANSFORMS
 
 # what None stands for a value derived from the data
-DERIVED = ("factors", "regularization", "user_exponent", "item_exponent", "user_scale", "item_scale")
+DERIVED = (
+    "factors",
+    "regularization",
+    "user_exponent",
+    "item_exponent",
+    "user_scale",
+    "item_scale",
+    "half_life",
+    "recency_half_life",
+    "user_recency",
+    "item_recency",
+)
 
 
 @dataclass(frozen=True)
 class ALSParams:
-    """Parameters of the fit. What is None is derived from the data; see `mfrec.training.regularization`.
+    """Parameters of the fit. What is None is derived from the data; see `mfrec.training.regularization` and `.recency`.
 
     Parameters
     ----------
@@ -41,7 +52,15 @@ class ALSParams:
     threshold
         For ``"binary"``: an interaction counts, as 1, where its weight is at least this; others are left out.
     half_life
-        Days after which an interaction counts half, measured back from the latest; 0 turns it off.
+        Days after which an interaction counts half in the fit, measured back from the latest; 0 turns it off, None
+        chooses where there are times.
+    recency_half_life
+        Days after which an interaction counts half in the recent degree, which says what is popular and who is active
+        of late; 0 turns that off, None chooses.
+    user_recency, item_recency
+        After the fit each vector is also multiplied by ``(recent degree / mean recent degree)**recency``; above 0
+        favours what is popular (or who is active) of late. 0 turns it off, None chooses where there are times. A user
+        recency changes item2user alone.
     seed
         Of the starting vectors; the same seed gives the same factors for any number of threads.
     threads
@@ -58,7 +77,10 @@ class ALSParams:
     item_scale: float | None = None
     transform: str = "log"
     threshold: float = 0.0
-    half_life: float = 0.0
+    half_life: float | None = None
+    recency_half_life: float | None = None
+    user_recency: float | None = None
+    item_recency: float | None = None
     seed: int = 42
     threads: int = 0
 
@@ -69,12 +91,16 @@ class ALSParams:
                 object.__setattr__(self, name, value.item())
         for name, low in (("factors", 1), ("iterations", 1), ("seed", 0), ("threads", 0)):
             self._check(check_integer, name, low)
-        for name in ("regularization", "threshold", "half_life"):
+        for name in ("regularization", "threshold", "half_life", "recency_half_life"):
             self._check(check_number, name, 0)
         # with an alpha of 0 nothing that was observed would count
         check_number("alpha", self.alpha, 0, low_open=True)
         for name in ("user_exponent", "item_exponent", "user_scale", "item_scale"):
             self._check(check_number, name, -2, 2)
+        for name in ("user_recency", "item_recency"):
+            self._check(check_number, name, 0, 2)
+            if getattr(self, name) and self.recency_half_life == 0:
+                raise ParameterError(f"{name} {getattr(self, name):g} needs a recency_half_life above 0, got 0")
         if self.transform not in TRANSFORMS:
             raise ParameterError(f"unknown transform {self.transform!r}: choose one of {', '.join(TRANSFORMS)}")
 

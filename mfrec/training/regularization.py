@@ -12,14 +12,17 @@ a stronger penalty, and some tables other exponents.
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError
+from mfrec.training import recency
 from mfrec.training.confidence import counted, weigh
-from mfrec.training.look import TOO_MANY, USER_SCALES, Candidate, Found, Look
+from mfrec.training.held_out import TOO_MANY
+from mfrec.training.look import USER_SCALES, Candidate, Found, Look
 from mfrec.training.params import DERIVED, ALSParams
 
 log = logging.getLogger("mfrec")
@@ -53,6 +56,9 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     params = params or ALSParams()
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
+    by_time: dict[str, Any] = {name: getattr(params, name) for name in recency.NAMES}
+    given_now: dict[str, Any] = {name: value or 0.0 for name, value in by_time.items()}
+    params = replace(params, **given_now)
     usual = _filled(params)
     interactions = counted(interactions, params)
     size = f"{len(interactions):,} interactions of {interactions.shape[0]:,} x {interactions.shape[1]:,}"
@@ -77,7 +83,9 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     for names, why in parts:
         if names:
             reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {why}")
-    return Derived(filled, (*reasons, *of_factors), None if found is None else found.lift)
+    chosen_by_time = recency.choose(interactions, replace(filled, **by_time), lambda part: edge(part, params))
+    lift = None if found is None else found.lift
+    return Derived(chosen_by_time.params, (*reasons, *of_factors, *chosen_by_time.reasons), lift)
 
 
 def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) -> tuple[int, tuple[str, ...]]:
@@ -85,7 +93,7 @@ def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) ->
     if params.factors is not None:
         return params.factors, ()
     base = replace(params, factors=1, user_scale=0.0)
-    found = signals(weigh(interactions, usual.params(base, 1.0))[0])
+    found = signals(weigh(interactions, usual.params(base, 1.0)).confidences)
     wanted = int(np.clip(-(-PER_SIGNAL * found // 16) * 16, FEWEST, MOST))
     factors = max(1, min(wanted, *interactions.shape))
     more = " or more" if found == LOOKED_AT else ""
@@ -95,10 +103,9 @@ def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) ->
 
 def edge(interactions: Interactions, params: ALSParams) -> float:
     """Return the edge of the noise in the unit of the regularization: at this alpha, for the mean confidence."""
-    confidences, _, counts = weigh(
-        interactions, _filled(params).params(replace(params, factors=1, user_scale=0.0), 1.0)
-    )
-    users, items = (max(1, int((side > 0).sum())) for side in counts)
+    weighed = weigh(interactions, _filled(params).params(replace(params, factors=1, user_scale=0.0), 1.0))
+    confidences = weighed.confidences
+    users, items = (max(1, int((side > 0).sum())) for side in weighed.degree)
     unit = float(confidences.data.mean(dtype=np.float64)) * params.alpha / ALPHA
     return unit * float(np.sqrt(confidences.nnz / users) + np.sqrt(confidences.nnz / items))
 

@@ -103,7 +103,7 @@ def leak(path: Path, test: HeldOut) -> str | None:
         why = f"held out a part of other data ({held_out.events} interactions of it; here {test.events})"
     return (
         f"{path} {why}: where it was tuned on this data, the figures are too good; "
-        f"tune with --hold-out and evaluate with --split random and the same fraction and seed"
+        f"tune with --hold-out and evaluate with the same --split, fraction and seed"
     )
 
 

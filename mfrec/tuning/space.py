@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import DAY, Interactions
 from mfrec.training.params import ALSParams, given
 
 # one value per name of the space; of "factors" the place among those that are tried
@@ -22,9 +22,15 @@ SPACE: dict[str, tuple[str, float, float]] = {
     "item_exponent": ("float", 0.0, 1.0),
     "item_scale": ("float", -0.1, 0.5),
 }
+# by time also half-lives, as parts of the period of the data, and recency; what is long enough is as good as none
+BY_TIME: dict[str, tuple[str, float, float]] = {
+    "half_life": ("days", 1 / 64, 4.0),
+    "recency_half_life": ("days", 1 / 256, 1.0),
+    "item_recency": ("float", 0.0, 1.2),
+}
 FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 # what plain ALS leaves at 0
-EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale")
+EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale", "user_recency", "item_recency")
 # where good models of other data were found; some of the starts are drawn here, since data may be unlike MovieLens
 LIKELY: dict[str, tuple[float, float]] = {
     "alpha": (1.0, 20.0),
@@ -33,13 +39,16 @@ LIKELY: dict[str, tuple[float, float]] = {
     "user_exponent": (0.2, 0.8),
     "item_exponent": (0.0, 0.5),
     "item_scale": (-0.05, 0.2),
+    "half_life": (1 / 16, 4.0),
+    "recency_half_life": (1 / 64, 1 / 4),
+    "item_recency": (0.0, 0.6),
 }
 # a search starts with so many times the factors of its base, too; more of them want more regularization
 SIZES, GROWTH = (2.0, 4.0, 0.5), 0.3
 # the share of its directions in which a point near another differs from it
 MOVED = 0.5
 # what is drawn by its logarithm
-BY_RATIO = ("log", "times alpha")
+BY_RATIO = ("log", "times alpha", "days")
 # a search starts with at least so many factors, and with more where there are interactions to learn them from
 FEWEST_LIKELY = 32
 
@@ -56,20 +65,25 @@ class Space:
         The numbers of factors that are tried, ascending.
     likely
         The largest of them that a search starts with.
+    days
+        The period of the data, where it is searched by time.
     """
 
     rows: dict[str, tuple[str, float, float]]
     factors: tuple[int, ...]
     likely: int
+    days: float = 1.0
 
     @classmethod
-    def of(cls, train: Interactions, plain: bool) -> "Space":
+    def of(cls, train: Interactions, plain: bool, *, by_time: bool = False) -> "Space":
         """Return the space for some training data; more factors than half its shorter side are not tried."""
-        rows = {name: row for name, row in SPACE.items() if not (plain and name in EXTENSIONS)}
+        everything = {**SPACE, **BY_TIME} if by_time else SPACE
+        rows = {name: row for name, row in everything.items() if not (plain and name in EXTENSIONS)}
+        days = float(np.ptp(train.times)) / DAY if by_time and train.times is not None else 0.0
         most = max(FACTORS[0], min(train.shape) // 2)
         likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 2)
         factors = tuple(f for f in FACTORS if f <= most)
-        return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]))
+        return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]), days or 1.0)
 
     def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Point]:
         """Yield where a search starts: the base, also larger and smaller, then points around it and likely ones."""
@@ -87,7 +101,10 @@ class Space:
         place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - given(params, "factors")))
         own = {}
         for name, (kind, low, high) in self.rows.items():
-            value = getattr(params, name)
+            value = given(params, name)
+            if kind == "days":
+                # a half-life of 0 stands for none
+                value = value / self.days or high
             own[name] = min(max(value / params.alpha if kind == "times alpha" else value, low), high)
         return {**own, "factors": place}
 
@@ -119,6 +136,8 @@ class Space:
         for name, (kind, _, _) in self.rows.items():
             if kind == "times alpha":
                 own[name] = values[name] * values["alpha"]
+            elif kind == "days":
+                own[name] = values[name] * self.days
         return replace(base, **own)
 
     def distributions(self, optuna: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.evaluation.splits import Parts, k_fold_split
+from mfrec.evaluation.splits import Parts, k_fold_split, rolling_time_split
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
@@ -32,7 +32,8 @@ RUNG = 3
 WARM_UP = 10
 # a trial is judged by so many held-out interactions, where up to so many disjoint fifths give them: with fewer, the
 # best of a hundred trials is the luckiest
-ENOUGH_HELD_OUT, MOST_PARTS = 60_000, 5
+ENOUGH_HELD_OUT, FIFTHS = 60_000, 5
+MOST_PARTS = {"random": 5, "time": 3}
 # the share of the time that one trial may take, after the first
 LONGEST = 0.2
 
@@ -87,6 +88,7 @@ def tune(
     interactions: Interactions,
     *,
     validation: Interactions | None = None,
+    split: str = "random",
     parts: int | None = None,
     metric: str = "ndcg@20",
     minutes: float = 5.0,
@@ -99,15 +101,21 @@ def tune(
 ) -> Tuned:
     """Search for the parameters that rank held-out items best, seen items taken out, over all items.
 
+    By a random split they are the best for the period of the data; by time, for what comes after it.
+
     Parameters
     ----------
     interactions
-        Training data; without ``validation``, seeded random fifths of it are held out in turn.
+        Training data; without ``validation``, parts of it are held out in turn.
     validation
         Held-out interactions over the same ids.
+    split
+        ``"random"`` holds out seeded random fifths. ``"time"`` holds out the last fifth of all interactions, then the
+        fifth before it, and so on: a trial is fitted on what came before, and judged by the events of users and items
+        known by then. Half-lives and recency are searched, too.
     parts
-        How many fifths, 1 to 5; a trial is fitted without each of them, and its score is the mean. By default as
-        many as hold out 60,000 interactions together, since few choose by chance.
+        How many fifths, 1 to 5, by time 1 to 3; a trial is fitted without each of them, and its score is the mean. By
+        default as many as hold out 60,000 interactions together, since few choose by chance.
     metric
         One that `mfrec.evaluation.measure` returns, with its k.
     minutes, trials
@@ -129,20 +137,20 @@ def tune(
     MfrecError
         When Optuna is not installed.
     ParameterError
-        For an unknown metric, a budget that is not positive, parts out of range or beside a given validation part,
-        or a log that cannot be written.
+        For an unknown metric or split, a budget that is not positive, parts out of range or beside a given validation
+        part, or a log that cannot be written.
     DataError
-        When the log is damaged or of another search, or there is nothing to learn from.
+        When the log is damaged or of another search, there is nothing to learn from, or there are no times to split by.
     """
     metric, k = _parsed(metric)
     seed = check_integer("seed", seed, 0)
     check_number("minutes", minutes, 0, low_open=True)
     if trials is not None:
         check_integer("trials", trials, 1)
-    folds = folds_of(interactions, validation, parts, seed)
+    folds = folds_of(interactions, validation, parts, seed, split)
     base = base or ALSParams()
     derived = derive(folds[0][0], without_extensions(base) if plain else base).params
-    search = _Search(folds, metric, k, derived, plain, seed)
+    search = _Search(folds, metric, k, derived, plain, seed, by_time=split == "time" and validation is None)
     trial_log = TrialLog(resume, search.described())
     done = search.replay(trial_log.read())
     interrupted = False
@@ -157,17 +165,22 @@ def tune(
 
 
 def folds_of(
-    interactions: Interactions, validation: Interactions | None, parts: int | None, seed: int
+    interactions: Interactions, validation: Interactions | None, parts: int | None, seed: int, split: str = "random"
 ) -> tuple[Parts, ...]:
     """Return the pairs that a trial is fitted on and judged by; see `tune`."""
+    if split not in MOST_PARTS:
+        raise ParameterError(f"unknown split {split!r}: choose one of {', '.join(MOST_PARTS)}")
     if validation is not None:
         if parts is not None:
             raise ParameterError("parts are of the interactions: leave them out where a validation part is given")
         return ((interactions, validation),)
     if parts is None:
-        enough = round(ENOUGH_HELD_OUT * MOST_PARTS / max(1, len(interactions)))
-        parts = min(max(enough, 1), MOST_PARTS)
-    return tuple(islice(k_fold_split(interactions, MOST_PARTS, seed), check_integer("parts", parts, 1, MOST_PARTS)))
+        enough = round(ENOUGH_HELD_OUT * FIFTHS / max(1, len(interactions)))
+        parts = min(max(enough, 1), MOST_PARTS[split])
+    check_integer("parts", parts, 1, MOST_PARTS[split])
+    if split == "time":
+        return tuple(rolling_time_split(interactions, parts, 1 / FIFTHS))
+    return tuple(islice(k_fold_split(interactions, FIFTHS, seed), parts))
 
 
 class _TooLongError(Exception):
@@ -177,10 +190,20 @@ class _TooLongError(Exception):
 class _Search:
     """A study together with what its trials are made on."""
 
-    def __init__(self, folds: tuple[Parts, ...], metric: str, k: int, base: ALSParams, plain: bool, seed: int) -> None:
-        self.folds, self.metric, self.k = folds, metric, k
+    def __init__(
+        self,
+        folds: tuple[Parts, ...],
+        metric: str,
+        k: int,
+        base: ALSParams,
+        plain: bool,
+        seed: int,
+        *,
+        by_time: bool = False,
+    ) -> None:
+        self.folds, self.metric, self.k, self.by_time = folds, metric, k, by_time
         self.base = without_extensions(base) if plain else base
-        self.space = Space.of(folds[0][0], plain)
+        self.space = Space.of(folds[0][0], plain, by_time=by_time)
         self.optuna = _optuna()
         self.seed, self.plain = seed, plain
         self.study = self.optuna.create_study(direction="maximize")
@@ -195,6 +218,7 @@ class _Search:
         """Return all that decides which trials are made and what they score; the number of threads does not."""
         base = {name: value for name, value in asdict(self.base).items() if name != "threads"}
         own = {"metric": self.metric, "seed": self.seed, "plain": self.plain, "base": base, "parts": len(self.folds)}
+        own |= {"split": "time"} if self.by_time else {}
         return {**own, **described(*self.folds[0]), "space": self.space.described()}
 
     def replay(self, done: list[Trial]) -> list[Trial]:
@@ -290,7 +314,7 @@ class _Search:
         return score
 
     def _score(self, factors: Factors, fold: Parts) -> float:
-        return float(measure(factors, *fold, k=self.k)[self.metric])
+        return float(measure(factors, *fold, k=self.k, warm=self.by_time)[self.metric])
 
     def _tell(self, trial: Trial) -> None:
         values = self.space.nearest(trial.params)
