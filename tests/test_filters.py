@@ -1,6 +1,7 @@
 """Random filters on indexes that matter, against an exact filtered search written out in plain numpy."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,9 @@ def recalls(model: Recommender, direction: Direction, seed: int) -> Iterator[flo
         eligible[[] if deny is None else deny] = False
         own = [number] if not direction.across else model.adjacency[direction.query].of(number) if exclude_seen else []
         eligible[own] = False
-        lists = {name: None if n is None else ids.ids(n) for name, n in (("allow", allow), ("deny", deny))}
+        lists: dict[str, Any] = {
+            name: None if n is None else ids.ids(n) for name, n in (("allow", allow), ("deny", deny))
+        }
         key = model.ids[direction.query].id(number)
         found = model.recommend(direction.name, [key], k, exclude_seen=exclude_seen, **lists)[0]
         numbers = ids.numbers(found.ids)

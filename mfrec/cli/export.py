@@ -22,8 +22,11 @@ Append = Callable[[Rankings], None]
 @click.option("-k", default=100, show_default=True, help="How many per id.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A .csv or .parquet file.")
 @click.option("--include-seen", is_flag=True, help="Also return seen ones: what the query has interacted with.")
+@click.option("--min-score", type=float, help="Write only what scores at least this.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def export(folder: Path, direction: str, k: int, out: Path, include_seen: bool, quiet: bool) -> None:
+def export(
+    folder: Path, direction: str, k: int, out: Path, include_seen: bool, min_score: float | None, quiet: bool
+) -> None:
     """Answer DIRECTION for every id of the model in FOLDER, exactly, and write one row per hit.
 
     The file appears when it is whole; an interrupted export leaves what was there before.
@@ -35,7 +38,8 @@ def export(folder: Path, direction: str, k: int, out: Path, include_seen: bool, 
     model = load(folder)
     rows = 0
     with replacing_file(out) as scratch, WRITERS[out.suffix.lower()](scratch) as append:
-        for block in model.recommend_all(direction, k, exclude_seen=not include_seen, progress=not quiet):
+        options: dict[str, Any] = {"exclude_seen": not include_seen, "min_score": min_score, "progress": not quiet}
+        for block in model.recommend_all(direction, k, **options):
             append(block)
             rows += len(block)
     click.echo(f"wrote {rows} rows to {out}")

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("mfrec.cli.evaluate:evaluate", "Measure all four directions on a held-out part."),
     "tune": ("mfrec.cli.tune:tune", "Search for the best parameters, and fit with them."),
     "recommend": ("mfrec.cli.recommend:recommend", "Ask a saved model in one of the four directions."),
+    "popular": ("mfrec.cli.popular:popular", "List the most popular items or the most active users of late."),
     "export": ("mfrec.cli.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),

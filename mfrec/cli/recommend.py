@@ -1,6 +1,7 @@
 """``mfrec recommend``: ask a saved model."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,6 +19,7 @@ from mfrec.storage.folder import load
 @click.option("--include-seen", is_flag=True, help="Also return seen ones: what the query has interacted with.")
 @click.option("--allow", multiple=True, metavar="ID", help="Return only these; repeat the option for several.")
 @click.option("--deny", multiple=True, metavar="ID", help="Never return these; repeat the option for several.")
+@click.option("--min-score", type=float, help="Return only what scores at least this; a cosine on the same side.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recommend(
     folder: Path,
@@ -27,6 +29,7 @@ def recommend(
     include_seen: bool,
     allow: tuple[str, ...],
     deny: tuple[str, ...],
+    min_score: float | None,
     as_json: bool,
 ) -> None:
     """Ask the model in FOLDER for each of IDS; a title works as an id.
@@ -41,7 +44,13 @@ def recommend(
     keys = [named[spec.query](text) for text in ids]
     allowed = [named[spec.target](text) for text in allow] or None
     denied = [named[spec.target](text) for text in deny]
-    rankings = model.recommend(direction, keys, k, exclude_seen=not include_seen, allow=allowed, deny=denied)
+    options: dict[str, Any] = {
+        "exclude_seen": not include_seen,
+        "allow": allowed,
+        "deny": denied,
+        "min_score": min_score,
+    }
+    rankings = model.recommend(direction, keys, k, **options)
     if as_json:
         answers = [ranking_json(spec, key, ranking) for key, ranking in zip(keys, rankings, strict=True)]
         print_json(answers[0] if len(answers) == 1 else answers)

@@ -16,7 +16,7 @@ from mfrec.directions import Direction, find_direction
 from mfrec.errors import check_integer
 from mfrec.index.base import exact_search
 from mfrec.model.rankings import Rankings
-from mfrec.model.recommender import Recommender
+from mfrec.model.recommender import Recommender, check_min_score
 
 # scores of one block, float32: 64 MiB
 BLOCK_VALUES = 16 * 2**20
@@ -30,7 +30,13 @@ RANKED_VALUES = 2 * 2**20
 
 
 def recommend_all(
-    model: Recommender, name: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False
+    model: Recommender,
+    name: str,
+    k: int = 10,
+    *,
+    exclude_seen: bool = True,
+    min_score: float | None = None,
+    progress: bool = False,
 ) -> Iterator[Rankings]:
     """Answer one direction for every id of its query side, exactly; yields block after block.
 
@@ -40,14 +46,15 @@ def recommend_all(
         A fitted model.
     name
         A key of `mfrec.DIRECTIONS`.
-    k, exclude_seen
+    k, exclude_seen, min_score
         As in `Recommender.recommend`.
     progress
         Show a progress bar on stderr, or in the notebook.
     """
     direction = find_direction(name)
     check_integer("k", k, 1)
-    job = _Job.of(model, direction, k, exclude_seen)
+    check_min_score(min_score)
+    job = _Job.of(model, direction, k, exclude_seen, -np.inf if min_score is None else min_score)
     count, rows = len(job.queries), len(job.buffer)
     for first in _bar(range(0, count, rows), progress):
         yield job.block(first, min(first + rows, count))
@@ -73,6 +80,7 @@ class _Job:
     direction: Direction
     k: int
     exclude_seen: bool
+    min_score: float
     candidates: Candidates
     targets: Matrix
     queries: Matrix
@@ -80,7 +88,7 @@ class _Job:
     buffer: Matrix
 
     @classmethod
-    def of(cls, model: Recommender, direction: Direction, k: int, exclude_seen: bool) -> "_Job":
+    def of(cls, model: Recommender, direction: Direction, k: int, exclude_seen: bool, min_score: float) -> "_Job":
         """Lay out the buffer."""
         candidates = model.indexes[direction.index].candidates
         targets, queries = candidates.vectors, model.factors.vectors(direction.query, direction.similarity)
@@ -91,7 +99,7 @@ class _Job:
         columns = -(-n // width) * width
         rows = max(1, min(len(queries), BLOCK_VALUES // columns))
         buffer = np.full((rows, columns), -np.inf, np.float32)
-        return cls(model, direction, k, exclude_seen, candidates, targets, queries, width, buffer)
+        return cls(model, direction, k, exclude_seen, min_score, candidates, targets, queries, width, buffer)
 
     def block(self, first: int, end: int) -> Rankings:
         """Answer the queries of one block."""
@@ -106,7 +114,8 @@ class _Job:
         asked, numbers, ranked = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((numbers, -ranked, asked))
         ranks = _ranks(asked[order])
-        order, ranks = order[ranks <= self.k], ranks[ranks <= self.k]
+        kept = (ranks <= self.k) & (ranked[order] >= self.min_score)
+        order, ranks = order[kept], ranks[kept]
         direction, ids = self.direction, self.model.ids
         names = (direction.query, direction.target if direction.across else f"similar_{direction.target}")
         maps = (ids[direction.query], ids[direction.target])

@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mfrec.arrays import NOTHING, Numbers, Similarity, Vector
-from mfrec.directions import DIRECTIONS, Direction, Pair, Side, find_direction, other
-from mfrec.errors import DataError, ParameterError, check_integer
+from mfrec.directions import DIRECTIONS, SIDES, Direction, Pair, Side, find_direction, other
+from mfrec.errors import DataError, ParameterError, check_integer, check_number
 from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.best import best_of
 from mfrec.model.check import Check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.map2d import Points, coordinates
 from mfrec.model.rankings import Ranking, Rankings
 from mfrec.model.string_array import StringArray
+
+# scores are float32
+_HIGHEST = float(np.finfo(np.float32).max)
 
 
 def _method(name: str) -> Callable[..., Ranking]:
@@ -31,8 +35,10 @@ def _method(name: str) -> Callable[..., Ranking]:
         exclude_seen: bool = True,
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
+        min_score: float | None = None,
     ) -> Ranking:
-        return self.recommend(name, [key], k, exclude_seen=exclude_seen, allow=allow, deny=deny)[0]
+        options: dict[str, Any] = {"exclude_seen": exclude_seen, "allow": allow, "deny": deny, "min_score": min_score}
+        return self.recommend(name, [key], k, **options)[0]
 
     direction = DIRECTIONS[name]
     ask.__name__ = name
@@ -95,6 +101,7 @@ class Recommender:
         exclude_seen: bool = True,
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
+        min_score: float | None = None,
     ) -> list[Ranking]:
         """Return one ranking per id.
 
@@ -105,31 +112,69 @@ class Recommender:
         ids
             External ids of the query side.
         k
-            How many to return; fewer come back only where fewer are eligible.
+            How many to return; fewer come back only where fewer are eligible, or reach ``min_score``.
         exclude_seen
             Across sides: exclude what the query has interacted with. On the same side it has no meaning;
             the query itself never appears.
         allow, deny
             External ids of the target side: return only these, never these. Ids that the model does not know
             are passed over, since such lists are often newer than the model.
+        min_score
+            Return only what scores at least this: on the same side a cosine, from -1 to 1; across sides an inner
+            product, whose unit is the model's own.
 
         Raises
         ------
         UnknownIdError
             For an id that the model has never seen, or of the wrong type.
         ParameterError
-            For an unknown direction or a k that is not an integer above 0.
+            For an unknown direction, a k that is not an integer above 0, or a ``min_score`` that is not finite.
         """
         spec = find_direction(direction)
         numbers = self.ids[spec.query].numbers(ids)
-        allowed, denied = self._lists(spec, k, allow, deny)
+        check_min_score(min_score)
+        allowed, denied = self._lists(spec.target, k, allow, deny)
         matrix, adjacency = self.factors.vectors(spec.query, spec.similarity), self.adjacency[spec.query]
         rankings = []
         for number in numbers.tolist():
             own = _own(spec, number, adjacency, exclude_seen)
             hits = self._search(spec, matrix[number], k, allowed, _union(own, denied))
-            rankings.append(self._ranking(spec.target, hits))
+            rankings.append(self._ranking(spec.target, hits, min_score))
         return rankings
+
+    def popular(
+        self, side: Side, k: int = 10, *, allow: Iterable[Id] | None = None, deny: Iterable[Id] | None = None
+    ) -> Ranking:
+        """Return the most popular items, or the most active users: for whoever has no history.
+
+        The score is the recent degree, the number of interactions in training, each of which counts half for every
+        half-life (``info["als"]["recency_half_life"]``, days) of its age; without times, all count 1.
+
+        Parameters
+        ----------
+        side
+            ``"item"`` or ``"user"``: what to return.
+        k
+            How many to return; fewer come back only where fewer are eligible. What has no interactions is not.
+        allow, deny
+            As in `recommend`.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown side, or a k that is not an integer above 0.
+        """
+        _check_side(side)
+        allowed, denied = self._lists(side, k, allow, deny)
+        degree, recent = self.adjacency[side].degree, self.factors.recent
+        eligible = degree > 0
+        if allowed is not None:
+            eligible &= np.isin(np.arange(len(degree)), allowed)
+        eligible[denied] = False
+        scores = np.where(eligible, degree if recent is None else recent[side], -np.inf).astype(np.float32)
+        best = best_of(scores[None], k)
+        first = best.place < k
+        return self._ranking(side, Hits(best.columns[first], best.scores[first], exact=True))
 
     def recommend_vectors(
         self,
@@ -139,6 +184,7 @@ class Recommender:
         *,
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
+        min_score: float | None = None,
     ) -> list[Ranking]:
         """Return one ranking per vector, such as `fold_in` returns; a single vector gives a list of one.
 
@@ -156,9 +202,11 @@ class Recommender:
             raise DataError(f"vectors have shape {np.shape(vectors)}: the model's have {self.factors.size} factors")
         if not np.isfinite(queries).all():
             raise DataError("vectors must be finite, got NaN or infinity")
-        allowed, denied = self._lists(spec, k, allow, deny)
+        check_min_score(min_score)
+        allowed, denied = self._lists(spec.target, k, allow, deny)
         queries = self.factors.mapped(spec.query, spec.similarity, queries)
-        return [self._ranking(spec.target, self._search(spec, query, k, allowed, denied)) for query in queries]
+        found = (self._search(spec, query, k, allowed, denied) for query in queries)
+        return [self._ranking(spec.target, hits, min_score) for hits in found]
 
     def fold_in(
         self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None, decay: ArrayLike | None = None
@@ -182,8 +230,7 @@ class Recommender:
         Vector
             float32 of shape ``(factors,)``.
         """
-        if side not in ("user", "item"):
-            raise ParameterError(f"unknown side {side!r}: choose user or item")
+        _check_side(side)
         numbers = self.ids[other(side)].numbers(ids)
         distinct, place = np.unique(numbers, return_inverse=True)
         if weights is not None:
@@ -196,12 +243,18 @@ class Recommender:
         return closed_form.fold_in(self.factors, side, distinct, weights, decay)
 
     def recommend_all(
-        self, direction: str, k: int = 10, *, exclude_seen: bool = True, progress: bool = False
+        self,
+        direction: str,
+        k: int = 10,
+        *,
+        exclude_seen: bool = True,
+        min_score: float | None = None,
+        progress: bool = False,
     ) -> Iterator[Rankings]:
         """Answer one direction for every id, exactly, block after block; see `mfrec.model.batch.recommend_all`."""
         from mfrec.model.batch import recommend_all
 
-        return recommend_all(self, direction, k, exclude_seen=exclude_seen, progress=progress)
+        return recommend_all(self, direction, k, exclude_seen=exclude_seen, min_score=min_score, progress=progress)
 
     def save(self, path: Any) -> None:
         """Write the model to a folder; see `mfrec.storage.folder.save`."""
@@ -210,10 +263,10 @@ class Recommender:
         save(self, path)
 
     def _lists(
-        self, direction: Direction, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
+        self, target: Side, k: int, allow: Iterable[Id] | None, deny: Iterable[Id] | None
     ) -> tuple[Numbers | None, Numbers]:
         check_integer("k", k, 1)
-        ids = self.ids[direction.target]
+        ids = self.ids[target]
         allowed = None if allow is None else _known(ids, allow)
         return allowed, NOTHING if deny is None else _known(ids, deny)
 
@@ -224,12 +277,26 @@ class Recommender:
         eligible = np.setdiff1d(allowed, excluded, assume_unique=True)
         return Hits(*index.candidates.best(query, eligible, k), exact=True)
 
-    def _ranking(self, side: Side, hits: Hits) -> Ranking:
+    def _ranking(self, side: Side, hits: Hits, min_score: float | None = None) -> Ranking:
+        if min_score is not None:
+            high = hits.scores >= min_score
+            hits = Hits(hits.numbers[high], hits.scores[high], hits.exact)
         ids, labels = self.ids[side].ids(hits.numbers), self.labels[side]
         texts = None
         if labels is not None:
             texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
         return Ranking(ids, hits.scores, texts, hits.exact)
+
+
+def check_min_score(min_score: float | None) -> None:
+    """Raise ParameterError for what is neither None nor a number that a score can be."""
+    if min_score is not None:
+        check_number("min_score", min_score, -_HIGHEST, _HIGHEST)
+
+
+def _check_side(side: str) -> None:
+    if side not in SIDES:
+        raise ParameterError(f"unknown side {side!r}: choose user or item")
 
 
 def _own(direction: Direction, number: int, adjacency: Adjacency, exclude_seen: bool) -> Numbers:

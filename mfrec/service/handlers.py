@@ -1,6 +1,6 @@
 """Answers: what goes into the JSON, from one version and a request's parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,31 +15,46 @@ from mfrec.service.explain import parts
 from mfrec.service.sources import ServedModel
 
 Answer = dict[str, Any]
+# what may be asked besides the query: the keyword arguments of `Recommender.recommend`
+Options = Mapping[str, Any]
 
 _NEAR = 5
+# the one fallback there is for ids that the model does not know
+POPULAR = "popular"
 
 
-def one(live: ServedModel, direction: Direction, text: str, k: int, exclude_seen: bool) -> Answer:
+def one(live: ServedModel, direction: Direction, text: str, options: Options, fallback: str | None) -> Answer:
     """Return the ranking for one id, given as it stands in the address."""
-    key = known(live, direction.query, text)
-    ranking = live.model.recommend(direction.name, [key], k, exclude_seen=exclude_seen)[0]
-    return {"version": live.version, "direction": direction.name, **_ranking(live, direction, key, ranking)}
+    key = as_id(live.model.ids[direction.query], text)
+    if fallback is not None and (key is None or key not in live.model.ids[direction.query]):
+        found = _popular(live, direction, text, options)
+    else:
+        key = known(live, direction.query, text)
+        ranking = live.model.recommend(direction.name, [key], **options)[0]
+        found = _ranking(live, direction, key, ranking)
+    return {"version": live.version, "direction": direction.name, **found}
 
 
-def many(
-    live: ServedModel,
-    direction: Direction,
-    ids: Sequence[Id],
-    k: int,
-    exclude_seen: bool,
-    allow: Sequence[Id] | None,
-    deny: Sequence[Id] | None,
-) -> Answer:
+def many(live: ServedModel, direction: Direction, ids: Sequence[Id], options: Options, fallback: str | None) -> Answer:
     """Return one ranking per id."""
-    _check_all(live, direction.query, ids)
-    found = live.model.recommend(direction.name, ids, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
-    rankings = [_ranking(live, direction, key, ranking) for key, ranking in zip(ids, found, strict=True)]
+    queries = live.model.ids[direction.query]
+    asked = list(ids) if fallback is None else [key for key in ids if key in queries]
+    _check_all(live, direction.query, asked)
+    found = iter(live.model.recommend(direction.name, asked, **options))
+    rankings = [
+        _ranking(live, direction, key, next(found))
+        if fallback is None or key in queries
+        else _popular(live, direction, key, options)
+        for key in ids
+    ]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
+
+
+def popular(live: ServedModel, side: Side, k: int) -> Answer:
+    """Return the most popular items, or the most active users."""
+    ranking = live.model.popular(side, k)
+    recency = live.model.factors.weighting.recency_half_life if live.model.factors.recent is not None else None
+    return {"version": live.version, "side": side, "half_life": recency, **_labelled(ranking)}
 
 
 def folded(
@@ -47,17 +62,16 @@ def folded(
     direction: Direction,
     history: Sequence[Id],
     weights: Sequence[float] | None,
-    k: int,
-    exclude_seen: bool,
-    allow: Sequence[Id] | None,
-    deny: Sequence[Id] | None,
+    options: Options,
 ) -> Answer:
     """Return the ranking for somebody the model has never seen, known by their history."""
     _check_all(live, other(direction.query), history)
     vector = live.model.fold_in(direction.query, history, weights)
     # the history is of the target's side only in the directions across
-    seen = history if direction.across and exclude_seen else ()
-    ranking = live.model.recommend_vectors(direction.name, vector, k, allow=allow, deny=[*(deny or ()), *seen])[0]
+    rest = dict(options)
+    seen = history if rest.pop("exclude_seen") and direction.across else ()
+    rest["deny"] = [*(rest["deny"] or ()), *seen]
+    ranking = live.model.recommend_vectors(direction.name, vector, **rest)[0]
     rankings = [_ranking(live, direction, None, ranking)]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
 
@@ -188,9 +202,18 @@ def _entry(live: ServedModel, side: Side, number: int) -> Answer:
 
 def _ranking(live: ServedModel, direction: Direction, key: Id | None, ranking: Ranking) -> Answer:
     """Return a ranking in which every result has a label; a query without an id is somebody new."""
+    query = None if key is None else _entry(live, direction.query, live.model.ids[direction.query].number(key))
+    return {"query": query, "target": direction.target, "fallback": None, **_labelled(ranking)}
+
+
+def _popular(live: ServedModel, direction: Direction, key: Id, options: Options) -> Answer:
+    """Return what is popular, in the place of an answer for an id that the model does not know, and say so."""
+    ranking = live.model.popular(direction.target, options["k"], allow=options["allow"], deny=options["deny"])
+    query = {"id": key, "label": str(key)}
+    return {"query": query, "target": direction.target, "fallback": POPULAR, **_labelled(ranking)}
+
+
+def _labelled(ranking: Ranking) -> Answer:
+    """Return a ranking's JSON values, in which every result has a label."""
     labels = ranking.labels if ranking.labels is not None else [str(i) for i in ranking.ids]
-    return {
-        "query": None if key is None else _entry(live, direction.query, live.model.ids[direction.query].number(key)),
-        "target": direction.target,
-        **replace(ranking, labels=labels).to_json(),
-    }
+    return replace(ranking, labels=labels).to_json()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from inspect import Parameter, signature
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
@@ -123,6 +123,7 @@ def add(router: APIRouter, context: Context) -> None:
         )
     for path, name, model, kinds in (
         ("model", _model(context), schemas.About, ()),
+        ("popular", _popular(context), schemas.Popular, ("invalid",)),
         ("search", _search(context), schemas.FoundList, ("invalid",)),
         ("map", _chart(context), schemas.Chart, ("unknown-id", "invalid")),
         ("explain", _explain(context), schemas.Explanation, ("unknown-id", "invalid")),
@@ -138,9 +139,16 @@ def _one(context: Context, direction: Direction) -> Endpoint:
         exclude_seen: Annotated[
             bool, Query(description="Exclude seen ones: what the query has interacted with")
         ] = True,
+        min_score: Annotated[
+            float | None, Query(allow_inf_nan=False, description="Only what scores at least this")
+        ] = None,
+        fallback: Annotated[
+            Literal["popular"] | None, Query(description="What to answer for an unknown id, instead of an error")
+        ] = None,
     ) -> Response:
         live = context.live()
-        return reply(live, handlers.one(live, direction, id, k, exclude_seen))
+        options = {"k": k, "exclude_seen": exclude_seen, "min_score": min_score, "allow": None, "deny": None}
+        return reply(live, handlers.one(live, direction, id, options, fallback))
 
     return ask
 
@@ -159,10 +167,10 @@ def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> E
 
 
 def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Response:
-    rest = (asked.k, asked.exclude_seen, asked.allow, asked.deny)
+    options = asked.model_dump(include={"k", "exclude_seen", "min_score", "allow", "deny"})
     if asked.history is not None:
-        return reply(live, handlers.folded(live, direction, asked.history, asked.weights, *rest))
-    return reply(live, handlers.many(live, direction, asked.ids or (), *rest))
+        return reply(live, handlers.folded(live, direction, asked.history, asked.weights, options))
+    return reply(live, handlers.many(live, direction, asked.ids or (), options, asked.fallback))
 
 
 def _model(context: Context) -> Endpoint:
@@ -172,6 +180,18 @@ def _model(context: Context) -> Endpoint:
         return reply(live, handlers.about(live, context.refused(), asdict(context.settings.limits)))
 
     return model
+
+
+def _popular(context: Context) -> Endpoint:
+    async def popular(
+        side: Annotated[Side, Query()] = "item",
+        k: Annotated[int, Query(ge=1, le=context.settings.limits.k, description="How many results")] = 10,
+    ) -> Response:
+        """List the most popular items, or the most active users, of late where interactions have times."""
+        live = context.live()
+        return reply(live, handlers.popular(live, side, k))
+
+    return popular
 
 
 def _search(context: Context) -> Endpoint:

@@ -29,6 +29,12 @@ class Ask(BaseModel):
     )
     allow: list[AnyId] | None = None
     deny: list[AnyId] | None = None
+    min_score: float | None = Field(
+        default=None, strict=True, allow_inf_nan=False, description="Only what scores at least this"
+    )
+    fallback: Literal["popular"] | None = Field(
+        default=None, description="What to answer for ids that the model does not know, instead of an error"
+    )
 
     @model_validator(mode="after")
     def check_together(self) -> "Ask":
@@ -37,6 +43,8 @@ class Ask(BaseModel):
             raise ValueError("give either ids or a history")
         if self.weights is not None and (self.history is None or len(self.weights) != len(self.history)):
             raise ValueError("weights go with a history, one for each of its ids")
+        if self.fallback is not None and self.history is not None:
+            raise ValueError("a fallback goes with ids: a history is an answer of its own")
         return self
 
 
@@ -66,10 +74,14 @@ class Result(Entry):
 
 
 class Ranking(BaseModel):
-    """Results, best first, never padded; ``query`` is null for somebody new."""
+    """Results, best first, never padded; ``query`` is null for somebody new.
+
+    ``fallback`` is null, or says what stands in the place of an answer for an id that the model does not know.
+    """
 
     query: Entry | None
     target: Literal["user", "item"]
+    fallback: Literal["popular"] | None
     exact: bool
     results: list[Result]
 
@@ -87,6 +99,19 @@ class Rankings(BaseModel):
     version: str
     direction: str
     rankings: list[Ranking]
+
+
+class Popular(BaseModel):
+    """The most popular items, or the most active users; a score is the recent degree.
+
+    In it an interaction counts half for every half-life of its age, in days; null where interactions have no times.
+    """
+
+    version: str
+    side: Literal["user", "item"]
+    half_life: float | None
+    exact: bool
+    results: list[Result]
 
 
 class Found(Entry):
