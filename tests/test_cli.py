@@ -60,7 +60,7 @@ def test_fit_says_what_it_did(home: Path) -> None:
 def test_fit_says_what_it_derived_and_why_and_ends_with_the_check(home: Path) -> None:
     done = run("fit", "sample", "--quiet", "--out", "models/again", cwd=home)
     model = mfrec.load(home / "models" / "again")
-    assert len(model.info["reasons"]) == 4
+    assert len(model.info["reasons"]) == 5
     for reason in model.info["reasons"]:
         assert reason in done.stdout
     assert f"regularization {model.info['als']['regularization']:.1f}: " in done.stdout
@@ -71,8 +71,9 @@ def test_fit_says_what_it_derived_and_why_and_ends_with_the_check(home: Path) ->
     # nothing is derived where everything is given
     given = ["--factors", 4, "--regularization", 5, "--user-exponent", 0.5, "--item-exponent", 0.5]
     quiet = run(
-        "fit", "sample", "--quiet", "--out", "models/given", *given, "--user-scale", 0, "--item-scale", 0, cwd=home
-    )
+        "fit", "sample", "--quiet", "--out", "models/given", *given, "--user-scale", 0, "--item-scale", 0,
+        "--half-life", 0, "--recency-half-life", 0, "--user-recency", 0, "--item-recency", 0, cwd=home
+    )  # fmt: skip
     assert mfrec.load(home / "models" / "given").info["reasons"] == []
     assert "lift: not measured" in quiet.stdout
 

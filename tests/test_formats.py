@@ -14,14 +14,17 @@ from mfrec.storage import manifest
 FORMATS = Path(__file__).parent / "formats"
 
 
-def make_v3(folder: Path) -> None:
-    """Write the model of version 3: string and integer ids, labels on one side, heads and forests."""
+def make_v4(folder: Path) -> None:
+    """Write the model of version 4: string and integer ids, labels on one side, heads and forests, times."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"user": rng.integers(1, 41, 600), "item": rng.integers(0, 60, 600)})
+    frame["time"] = rng.integers(1_600_000_000, 1_610_000_000, 600)
     titles = {f"i{n:02d}": f"Film {n} — été" for n in range(60)}
     frame["item"] = [f"i{n:02d}" for n in frame["item"]]
-    likes = mfrec.Interactions.from_frame(frame, item_labels=titles)
-    params = mfrec.ALSParams(factors=4, item_scale=0.1, user_scale=-0.1, regularization=1.0)
+    likes = mfrec.Interactions.from_frame(frame, time="time", item_labels=titles)
+    recency: dict[str, Any] = {"half_life": 60.0, "recency_half_life": 30.0, "user_recency": 0.2, "item_recency": 0.4}
+    scales: dict[str, Any] = {"item_scale": 0.1, "user_scale": -0.1, "user_exponent": 0.5, "item_exponent": 0.25}
+    params = mfrec.ALSParams(factors=4, regularization=1.0, **scales, **recency)
     model = mfrec.fit(likes, params, mfrec.IndexParams(trees=5, at_k=(5, 10)))
     model.save(folder)
     (folder.parent / f"{folder.name}.json").write_text(json.dumps(answers(model), indent=1, ensure_ascii=False) + "\n")
@@ -36,6 +39,7 @@ def answers(model: mfrec.Recommender) -> dict[str, Any]:
         found[direction.name] = [[key, r.ids, [round(s, 4) for s in r.scores.tolist()], r.labels] for key, r in pairs]
     vector = model.fold_in("user", list(model.ids.item)[:3])
     found["fold_in"] = [round(float(v), 4) for v in vector]
+    found["popular"] = model.popular("item", 5).ids
     return found
 
 
@@ -44,6 +48,9 @@ def test_an_old_folder_answers_as_it_did(version: str) -> None:
     mfrec.verify(FORMATS / version)
     now, then = answers(mfrec.load(FORMATS / version)), json.loads((FORMATS / f"{version}.json").read_text())
     assert now.pop("fold_in") == then.pop("fold_in")
+    popular = now.pop("popular")
+    # before version 4 nobody asked
+    assert popular == then.pop("popular", popular)
     assert now.keys() == then.keys()
     for name, rows in then.items():
         for (key, ids, scores, labels), found in zip(rows, now[name], strict=True):

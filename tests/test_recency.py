@@ -102,8 +102,11 @@ def test_moving_all_times_changes_nothing(half_life: float, by: int) -> None:
     some = timed([(1, 1, 0), (1, 2, 10), (2, 1, 20.5), (2, 3, 15)])
     assert some.times is not None
     moved = replace(some, times=some.times + by)
+    before, after = some.recent_degree(half_life), moved.recent_degree(half_life)
+    assert before is not None
+    assert after is not None
     for side in SIDES:
-        np.testing.assert_array_equal(moved.recent_degree(half_life)[side], some.recent_degree(half_life)[side])
+        np.testing.assert_array_equal(after[side], before[side])
 
 
 def test_vectors_are_scaled_by_the_recent_degree_and_back() -> None:

@@ -24,6 +24,8 @@ from mfrec.training.regularization import FEWEST, MOST, derive, edge, signals
 from tests.params import given_params
 
 EXACT = IndexParams(index="exact")
+# what is taken where interactions have no times
+WITHOUT_TIMES: dict[str, Any] = dict.fromkeys(("half_life", "recency_half_life", "user_recency", "item_recency"), 0.0)
 
 
 @cache
@@ -84,7 +86,7 @@ def test_numbers_that_are_given_are_taken_and_nothing_is_left_open() -> None:
     given: dict[str, Any] = {"factors": 7, "regularization": 3.5, "user_exponent": 0.1, "item_exponent": 0.2}
     scales: dict[str, Any] = {"user_scale": -0.1, "item_scale": 0.3}
     found = derive(clusters(), ALSParams(**given, **scales))
-    assert found.params == ALSParams(**given, **scales)
+    assert found.params == ALSParams(**given, **scales, **WITHOUT_TIMES)
     assert (found.reasons, found.lift) == ((), None)
     for name, value in (given | scales).items():
         one = derive(clusters(), ALSParams(**{name: value})).params

@@ -46,8 +46,8 @@ class Interactions:
     notes
         What was changed on the way in (repeated pairs summed, rows dropped), one sentence each.
     thinned
-        Whether others of the same period were held out, as by `mfrec.splits.random_split`. Half-lives and recency are
-        then not derived: what such a part is judged by is not what comes next.
+        Whether others of the same period were held out, as by `take` and `mfrec.splits.random_split`. Half-lives and
+        recency are then not derived: what such a part is judged by is not what comes next.
     """
 
     matrix: csr_matrix
@@ -215,13 +215,14 @@ class Interactions:
         """Return the interactions at these positions (or where this mask is true), over the same ids.
 
         Users and items keep their numbers, so a training part and a test part fit each other; those that
-        have no interaction left are reported in ``notes`` and removed by `compact`.
+        have no interaction left are reported in ``notes`` and removed by `compact`. The part is ``thinned`` where some
+        of the rest lies within its period.
         """
         chosen = _positions(rows, len(self))
         users, items = self.users[chosen], self.items[chosen]
         times = None if self.times is None else self.times[chosen]
         matrix, merged, _ = _merge(users, items, self.weights[chosen], times, self.shape)
-        part = replace(self, matrix=matrix, times=merged)
+        part = replace(self, matrix=matrix, times=merged, thinned=self.thinned or self._holds_out(chosen))
         return replace(part, notes=self.notes + part._without_data("have no interaction left"))
 
     def compact(self) -> "Interactions":
@@ -260,7 +261,8 @@ class Interactions:
                 f"no user with {min_user_interactions} and item with {min_item_interactions} interactions "
                 f"is left of {self!r}: lower the limits"
             )
-        return self if keep.all() else replace(self.take(keep), notes=self.notes).compact()
+        # what is dropped here is held out of nothing
+        return self if keep.all() else replace(self.take(keep), notes=self.notes, thinned=self.thinned).compact()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a DataFrame with columns ``user``, ``item``, ``weight`` and, where known, ``time``."""
@@ -270,6 +272,15 @@ class Interactions:
             "weight": self.weights,
         }
         return pd.DataFrame(table if self.times is None else {**table, "time": self.times})
+
+    def _holds_out(self, chosen: Numbers) -> bool:
+        """Tell whether some of the others lie within the period of those at some positions."""
+        if self.times is None or not 0 < len(chosen) < len(self):
+            return False
+        others = np.ones(len(self), bool)
+        others[chosen] = False
+        own, rest = self.times[chosen], self.times[others]
+        return bool(rest.min() <= own.max() and rest.max() >= own.min())
 
     def _without_data(self, what: str) -> tuple[str, ...]:
         degree = self.degree

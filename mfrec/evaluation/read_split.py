@@ -76,15 +76,7 @@ def read_split(
     found = without_training(parts[0], parts[1])
     say(notes + found)
     noted = [replace(part, notes=full.notes + notes + found) for part in parts]
-    noted[0] = replace(noted[0], thinned=is_thinned(noted[0], noted[1]))
     return Split(noted[0], noted[1], noted[2] if validation is not None else None)
-
-
-def is_thinned(train: Interactions, test: Interactions) -> bool:
-    """Tell whether some of the test part lies in the period of the training part; False without times."""
-    if train.times is None or test.times is None:
-        return False
-    return bool(test.times.min() <= train.times.max())
 
 
 def without_training(train: Interactions, test: Interactions) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mfrec.data.interactions import Interactions, say
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
-from mfrec.evaluation.read_split import Split, is_thinned, read_split, without_training
+from mfrec.evaluation.read_split import Split, read_split, without_training
 
 __all__ = [
     "Split",
@@ -233,7 +233,7 @@ def _parts(
     if log:
         say(found)
     notes = interactions.notes + found
-    return replace(train, notes=notes, thinned=train.thinned or is_thinned(train, test)), replace(test, notes=notes)
+    return replace(train, notes=notes), replace(test, notes=notes)
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -103,5 +103,8 @@ class Rankings:
         """Return a DataFrame with the query's id, the hit's id, rank and score."""
         import pandas as pd
 
-        query, target = self.names
-        return pd.DataFrame({query: self.queries, target: self.ids, "rank": self.ranks, "score": self.scores})
+        # without rows, too, a column has the type of its ids
+        kinds = ["int64" if ids.kind == "int" else "str" for ids in self.maps]
+        columns = zip(self.names, (self.queries, self.ids), kinds, strict=True)
+        table: dict[str, Any] = {name: pd.Series(ids, dtype=kind) for name, ids, kind in columns}
+        return pd.DataFrame({**table, "rank": self.ranks, "score": self.scores})

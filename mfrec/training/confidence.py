@@ -84,7 +84,7 @@ def _mean_of_known(recent: Vector) -> float:
 def counted(interactions: Interactions, params: ALSParams) -> Interactions:
     """Return what is learnt from; what stays below a threshold would, as an explicit zero, count as dislike."""
     if params.transform == "binary" and params.threshold > 0:
-        return interactions.take(interactions.weights >= params.threshold)
+        return replace(interactions.take(interactions.weights >= params.threshold), thinned=interactions.thinned)
     return interactions
 
 

@@ -57,8 +57,7 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     by_time: dict[str, Any] = {name: getattr(params, name) for name in recency.NAMES}
-    given_now: dict[str, Any] = {name: value or 0.0 for name, value in by_time.items()}
-    params = replace(params, **given_now)
+    params = _undated(params)
     usual = _filled(params)
     interactions = counted(interactions, params)
     size = f"{len(interactions):,} interactions of {interactions.shape[0]:,} x {interactions.shape[1]:,}"
@@ -103,6 +102,7 @@ def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) ->
 
 def edge(interactions: Interactions, params: ALSParams) -> float:
     """Return the edge of the noise in the unit of the regularization: at this alpha, for the mean confidence."""
+    params = _undated(params)
     weighed = weigh(interactions, _filled(params).params(replace(params, factors=1, user_scale=0.0), 1.0))
     confidences = weighed.confidences
     users, items = (max(1, int((side > 0).sum())) for side in weighed.degree)
@@ -125,6 +125,12 @@ def signals(confidences: csr_matrix, most: int = LOOKED_AT, seed: int = 0) -> in
         basis = np.linalg.qr(confidences @ basis)[0]
         basis = np.linalg.qr(confidences.T @ basis)[0]
     return int((np.linalg.svd(confidences @ basis, compute_uv=False) > noise).sum())
+
+
+def _undated(params: ALSParams) -> ALSParams:
+    """Return the parameters with 0 where half-lives and recencies are still to be chosen."""
+    filled: dict[str, Any] = {name: getattr(params, name) or 0.0 for name in recency.NAMES}
+    return replace(params, **filled)
 
 
 def _filled(params: ALSParams) -> Candidate:
