@@ -69,26 +69,15 @@ FRANCHISES = (
     r"Lawnmower Man",
     r"Speed",
     r"GoldenEye|Tomorrow Never Dies",
-    r"Back to the Future",
-    r"Naked Gun",
-    r"Robocop|RoboCop",
-    r"Home Alone",
-    r"Father of the Bride",
-    r"Beverly Hills Cop",
-    r"Addams Family",
-    r"Karate Kid",
-    r"Clerks|Mallrats|Chasing Amy",
-    r"Before Sunrise|Slacker",
 )
 # the constants of `mfrec.training.same_side` that are compared: how much is evened out, how far popularity is let in
-MAPS = ((2.0, 5.0), (1.5, 4.5), (1.0, 4.0), (2.0, 4.0), (1.0, 3.0), (0.5, 3.0))
+MAPS = ((2.0, 5.0), (1.5, 4.5), (1.0, 4.0), (1.0, 3.0), (0.5, 3.0))
 
 
 def siblings(interactions: Interactions) -> list[list[int]]:
     """Return the numbers of the films of every franchise that has two or more with enough ratings."""
-    labels, rated = interactions.labels.item, interactions.degree.item >= RATED
-    assert labels is not None
-    titles = [labels[n] for n in range(len(labels))]
+    rated = interactions.degree.item >= RATED
+    titles = list(interactions.labels.item or ())
     groups = [[n for n in np.flatnonzero(rated).tolist() if re.match(p, titles[n])] for p in FRANCHISES]
     return [group for group in groups if len(group) > 1]
 
@@ -120,9 +109,8 @@ def spread(vectors: Matrix, degree: NDArray[np.int64]) -> float:
 def genres(source: str) -> dict[int, frozenset[str]]:
     """Return the genres of every film."""
     films = load_items(source)
-    return {
-        i: frozenset(g.split("|")) for i, g in zip(films["item_id"].tolist(), films["genres"].tolist(), strict=True)
-    }
+    ids, listed = films["item_id"].tolist(), films["genres"].tolist()
+    return {film: frozenset(names.split("|")) for film, names in zip(ids, listed, strict=True)}
 
 
 def same_genres(vectors: Matrix, interactions: Interactions, source: str) -> float:
@@ -162,7 +150,8 @@ def mapped(factors: Factors, constants: tuple[float, float] | None) -> Factors:
 def co_occurrence(interactions: Interactions, side: Side) -> Matrix:
     """Return vectors whose cosines are those of the interactions themselves."""
     rows = csr_matrix(interactions.matrix if side == "user" else interactions.matrix.T).astype(bool)
-    return rows.toarray().astype(np.float32)
+    dense: Matrix = rows.toarray().astype(np.float32)
+    return dense
 
 
 def main() -> None:

@@ -51,7 +51,8 @@ def hits(task: Task, scorer: Scorer) -> tuple[Values, Values]:
 
 def rates(found: Values, events: Values, drawn: NDArray[np.int64]) -> Values:
     """Return the hit rate of every resample of the queries."""
-    return found[drawn].sum(axis=1) / events[drawn].sum(axis=1)
+    shares: Values = found[drawn].sum(axis=1) / events[drawn].sum(axis=1)
+    return shares
 
 
 def compared(source: str) -> list[list[str]]:
