@@ -1,6 +1,5 @@
 """``mfrec export``: the answers for a whole side, as a file."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from mfrec.directions import DIRECTIONS
 from mfrec.errors import ParameterError
 from mfrec.model.rankings import Rankings
+from mfrec.storage.atomic import check_file, replacing_file
 from mfrec.storage.folder import load
 
 Append = Callable[[Rankings], None]
@@ -30,8 +30,7 @@ def export(folder: Path, direction: str, k: int, out: Path, include_seen: bool, 
     """
     if out.suffix.lower() not in WRITERS:
         raise ParameterError(f"--out must end in {' or '.join(WRITERS)}, got {out}")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise ParameterError(f"cannot write {out}: it is a folder, or its folder does not exist")
+    check_file(out)
     model = load(folder)
     rows = 0
     with replacing_file(out) as scratch, WRITERS[out.suffix.lower()](scratch) as append:
@@ -39,17 +38,6 @@ def export(folder: Path, direction: str, k: int, out: Path, include_seen: bool, 
             append(block)
             rows += len(block)
     click.echo(f"wrote {rows} rows to {out}")
-
-
-@contextmanager
-def replacing_file(final: Path) -> Iterator[Path]:
-    """Give a scratch file beside ``final`` that takes its place when the block ends without an error."""
-    scratch = final.with_name(f".{final.name}.writing-{os.getpid()}")
-    try:
-        yield scratch
-        scratch.replace(final)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from typing import Any
 
 from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError, MfrecError, check_number
+from mfrec.storage.atomic import check_file
 from mfrec.training.params import ALSParams
-from mfrec.tuning.params_file import check_target, interactions_hash
+from mfrec.tuning.params_file import interactions_hash
 
 log = logging.getLogger("mfrec")
 
@@ -65,7 +66,8 @@ class TrialLog:
     """
 
     def __init__(self, path: Path | None, search: dict[str, Any]) -> None:
-        check_target(path)
+        if path is not None:
+            check_file(path)
         self.path = path
         # as it is read back: tuples become lists
         self.search: dict[str, Any] = json.loads(json.dumps(search))
