@@ -36,8 +36,9 @@ def many(
     deny: Sequence[Id] | None,
 ) -> Answer:
     """Return one ranking per id."""
-    _check_all(live, direction.query, ids)
-    found = live.model.recommend(direction.name, ids, k, exclude_seen=exclude_seen, allow=allow, deny=deny)
+    ids = _received(live, direction.query, ids)
+    allowed, denied = _listed(live, direction.target, allow), _listed(live, direction.target, deny)
+    found = live.model.recommend(direction.name, ids, k, exclude_seen=exclude_seen, allow=allowed, deny=denied)
     rankings = [_ranking(live, direction, key, ranking) for key, ranking in zip(ids, found, strict=True)]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
 
@@ -53,11 +54,12 @@ def folded(
     deny: Sequence[Id] | None,
 ) -> Answer:
     """Return the ranking for somebody the model has never seen, known by their history."""
-    _check_all(live, other(direction.query), history)
+    history = _received(live, other(direction.query), history)
     vector = live.model.fold_in(direction.query, history, weights)
     # the history is of the target's side only in the directions across
     seen = history if direction.across and exclude_seen else ()
-    ranking = live.model.recommend_vectors(direction.name, vector, k, allow=allow, deny=[*(deny or ()), *seen])[0]
+    allowed, denied = _listed(live, direction.target, allow), [*(_listed(live, direction.target, deny) or ()), *seen]
+    ranking = live.model.recommend_vectors(direction.name, vector, k, allow=allowed, deny=denied)[0]
     rankings = [_ranking(live, direction, None, ranking)]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
 
@@ -65,7 +67,7 @@ def folded(
 def search(live: ServedModel, side: Side, text: str, limit: int) -> Answer:
     """Return what matches a text best."""
     matches = live.search[side].find(text, limit)
-    found = [{"id": m.id, "label": m.label, "similarity": m.similarity} for m in matches]
+    found = [{"id": live.sent(side, m.id), "label": m.label, "similarity": m.similarity} for m in matches]
     return {"version": live.version, "side": side, "q": text, "results": found}
 
 
@@ -83,7 +85,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         "version": live.version,
         "side": side,
         "count": len(ids),
-        "ids": ids.ids(numbers),
+        "ids": [live.sent(side, key) for key in ids.ids(numbers)],
         "labels": [labels.label(n) for n in numbers.tolist()],
         "x": places[0],
         "y": places[1],
@@ -128,11 +130,17 @@ def about(live: ServedModel, refused: Answer | None, limits: Answer) -> Answer:
         "directions": [vars(direction) for direction in DIRECTIONS.values()],
         "check": None if model.check is None else model.check.to_json(),
         "indexes": recalls(live),
-        "sides": {side: {"ids": model.ids[side].kind, "labels": model.labels[side] is not None} for side in SIDES},
+        "sides": {side: _side(live, side) for side in SIDES},
         "limits": limits,
         "refused": refused,
         "manifest": live.content,
     }
+
+
+def _side(live: ServedModel, side: Side) -> Answer:
+    kind = live.model.ids[side].kind
+    text = kind == "str" or live.as_text[side]
+    return {"ids": kind, "json": "string" if text else "number", "labels": live.model.labels[side] is not None}
 
 
 def recalls(live: ServedModel) -> list[Answer]:
@@ -165,16 +173,24 @@ def known(live: ServedModel, side: Side, text: str) -> Id:
     return key
 
 
-def _check_all(live: ServedModel, side: Side, keys: Sequence[Id]) -> None:
+def _received(live: ServedModel, side: Side, keys: Sequence[Id]) -> list[Id]:
+    """Return the ids of a body as the model has them; ProblemError where it does not know one."""
     ids = live.model.ids[side]
-    missing = [key for key in keys if key not in ids]
+    found = [live.received(side, key) for key in keys]
+    missing = [key for key in found if key not in ids]
     if missing:
         raise _unknown(live, side, [str(key) for key in missing])
+    return found
+
+
+def _listed(live: ServedModel, side: Side, keys: Sequence[Id] | None) -> list[Id] | None:
+    """Return a list of a body as the model has its ids, which it need not know."""
+    return None if keys is None else [live.received(side, key) for key in keys]
 
 
 def _unknown(live: ServedModel, side: Side, texts: Sequence[str]) -> ProblemError:
     first, ids = texts[0][:200], live.model.ids[side]
-    near = [{"id": match.id, "label": match.label} for match in live.search[side].near(first, _NEAR)]
+    near = [{"id": live.sent(side, match.id), "label": match.label} for match in live.search[side].near(first, _NEAR)]
     names = ", ".join(repr(text[:200]) for text in texts[:5]) + (", ..." if len(texts) > 5 else "")
     meant = ", ".join(f"{e['id']!r}" if e["label"] == str(e["id"]) else f"{e['id']!r} ({e['label']})" for e in near[:3])
     hint = f"did you mean {meant}?" if meant else f"it knows {len(ids)} {side}s, and none is like it."
@@ -183,14 +199,15 @@ def _unknown(live: ServedModel, side: Side, texts: Sequence[str]) -> ProblemErro
 
 
 def _entry(live: ServedModel, side: Side, number: int) -> Answer:
-    return {"id": live.model.ids[side].id(number), "label": live.search[side].label(number)}
+    return {"id": live.sent(side, live.model.ids[side].id(number)), "label": live.search[side].label(number)}
 
 
 def _ranking(live: ServedModel, direction: Direction, key: Id | None, ranking: Ranking) -> Answer:
     """Return a ranking in which every result has a label; a query without an id is somebody new."""
     labels = ranking.labels if ranking.labels is not None else [str(i) for i in ranking.ids]
+    ids = [live.sent(direction.target, key) for key in ranking.ids]
     return {
         "query": None if key is None else _entry(live, direction.query, live.model.ids[direction.query].number(key)),
         "target": direction.target,
-        **replace(ranking, labels=labels).to_json(),
+        **replace(ranking, ids=ids, labels=labels).to_json(),
     }
