@@ -324,10 +324,13 @@ def answered(client: httpx.Client, sent: bytes) -> bytes:
         return all_of(connection)
 
 
+JSON = b"content-type: application/json\r\n"
+
+
 def test_a_slow_body_is_not_waited_for(serve: Serve, hurry: Hurry) -> None:
     client = serve()
     with hurry("timeout"):
-        slow = answered(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\n{")
+        slow = answered(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\n" + JSON + b"content-length: 50\r\n\r\n{")
     assert slow.startswith(b"HTTP/1.1 408 ")
     assert b"urn:mfrec:problem:too-slow" in slow
     assert client.get("/v1/user2item/1").status_code == 200

@@ -14,7 +14,6 @@ from mfrec.errors import ArtifactError, ParameterError
 from mfrec.index.annoy import Forest
 from mfrec.storage import atomic, manifest
 from mfrec.storage.folder import check_target
-from mfrec.storage.store import Store
 from tests.folders import answers, failing, files
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -93,17 +92,6 @@ def test_a_path_below_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("mine")
     with pytest.raises(ArtifactError, match="models is a file; choose a path below a folder"):
         check_target(tmp_path / "models" / "a" / "b")
-
-
-def test_a_full_disk_leaves_the_store_as_it_was(
-    pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(tmp_path / "store")
-    store.publish(pristine / "one")
-    monkeypatch.setattr(shutil, "copyfile", failing(shutil.copyfile, 3, FULL))
-    with pytest.raises(ArtifactError, match=r"store, which still serves what it did: No space .*: free some space"):
-        store.publish(pristine / "two")
-    assert (store.current, store.versions) == ("000001", ["000001"])
 
 
 @pytest.mark.parametrize("before", [b"as it was", None])
