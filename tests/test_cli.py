@@ -184,7 +184,7 @@ def test_mistakes_are_one_line(
         (("fit", "sample", "--out", "plays.csv", "--quiet"), "exists and is not a model folder"),
         (("download", "ml-7m"), "ml-7m"),
         (("nonsense",), "No such command 'nonsense'"),
-        (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv or .parquet"),
+        (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv, .csv.gz, .jsonl, .parquet"),
     ]
     for args, message in cases:
         with pytest.raises(SystemExit) as stopped:

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("mfrec.cli.evaluate:evaluate", "Measure all four directions on a held-out part."),
     "tune": ("mfrec.cli.tune:tune", "Search for the best parameters, and fit with them."),
     "recommend": ("mfrec.cli.recommend:recommend", "Ask a saved model in one of the four directions."),
-    "export": ("mfrec.cli.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
+    "export": ("mfrec.cli.export:export", "Answer a direction for every id and write the answers to a file."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),
     "serve": ("mfrec.cli.serve:serve", "Answer over HTTP, with an explorer for people."),

@@ -7,7 +7,7 @@ import click
 from tabulate import tabulate
 
 from mfrec.arrays import Similarity
-from mfrec.cli.text import clipped
+from mfrec.cli.text import clipped, with_utf8
 from mfrec.directions import DIRECTIONS, Direction, Side
 from mfrec.index import Index, IndexParams, median_us, queries_of
 from mfrec.model.rankings import Ranking
@@ -98,7 +98,10 @@ def counted(count: int, side: Side) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON that has a UTF-8 form."""
     # a score is a float32 of numpy's
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=float)
-    # lone surrogates, which ids and labels may hold, have no UTF-8 form; what takes their place is JSON's escape
-    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return with_utf8(json.dumps(value, ensure_ascii=False, indent=indent, default=float))

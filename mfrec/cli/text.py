@@ -26,6 +26,11 @@ def clipped(text: str) -> str:
     return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
 
 
+def with_utf8(text: str) -> str:
+    """Return a text that has a UTF-8 form: of lone surrogates, which ids and labels may hold, their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def to_paste(command: str, *arguments: object, options: tuple[object, ...] = ()) -> str:
     """Return a command of mfrec's, quoted for a shell; what begins with ``-`` is kept from being an option."""
     given = [str(argument) for argument in arguments]
