@@ -184,7 +184,11 @@ def test_mistakes_are_one_line(
         (("fit", "sample", "--out", "plays.csv", "--quiet"), "exists and is not a model folder"),
         (("download", "ml-7m"), "ml-7m"),
         (("nonsense",), "No such command 'nonsense'"),
-        (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv, .csv.gz, .jsonl, .parquet"),
+        (("evaluate", "sample", "--factors", 50_000_000), "50,000,000 factors of 1,000 users and 1,500 items need"),
+        (
+            ("export", "models/sample", "user2item", "--out", "x.txt"),
+            "--out must end in .csv, .csv.gz, .jsonl, .parquet",
+        ),
     ]
     for args, message in cases:
         with pytest.raises(SystemExit) as stopped:

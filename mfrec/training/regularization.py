@@ -20,6 +20,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError
 from mfrec.training.confidence import counted, weigh
 from mfrec.training.look import TOO_MANY, USER_SCALES, Candidate, Found, Look
+from mfrec.training.memory import check_memory
 from mfrec.training.params import DERIVED, ALSParams
 
 log = logging.getLogger("mfrec")
@@ -51,6 +52,8 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     sample of users where there are many interactions.
     """
     params = params or ALSParams()
+    if params.factors is not None:
+        check_memory(interactions.shape, params.factors)
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     usual = _filled(params)

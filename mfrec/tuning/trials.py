@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, MfrecError, check_number
+from mfrec.errors import ArtifactError, DataError, MfrecError, check_number, why_not_written
 from mfrec.storage.atomic import check_file
 from mfrec.training.params import ALSParams
 from mfrec.tuning.params_file import interactions_hash
@@ -98,12 +98,16 @@ class TrialLog:
         return done
 
     def append(self, trial: Trial) -> None:
-        """Write one trial, on a line of its own."""
-        if self.path is not None:
+        """Write one trial, on a line of its own; ArtifactError where that cannot be written."""
+        if self.path is None:
+            return
+        try:
             with self.path.open("ab") as file:
                 if not file.tell():
                     file.write(_line({"search": self.search}))
                 file.write(_line(asdict(trial)))
+        except OSError as error:
+            raise ArtifactError(f"cannot write {self.path}: {why_not_written(error)}") from error
 
     @staticmethod
     def _drop(path: Path, rest: bytes, first: bool) -> None:
