@@ -143,7 +143,7 @@ class Interactions:
         header = ["user", "item", "weight"]
         if self.times is not None:
             header.append("time")
-            columns.append(pd.to_datetime(self.times[places], unit="s").astype(str).tolist())
+            columns.append(self.times[places].astype("datetime64[s]").astype(str).tolist())
         rows = list(zip(*columns, strict=True))
         return html.block(repr(self), html.table(header, rows), notes=self.notes)
 

@@ -72,7 +72,7 @@ Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses what it would silently pass over: query parameters that it has not, bodies of another type.
+    """A route that refuses what it would otherwise pass over: unknown query parameters, and bodies of another type.
 
     What it knows is what the framework read off the signature of its endpoint.
     """

@@ -298,6 +298,15 @@ def test_bad_body(client: httpx.Client, body: bytes, kind: str, sentence: str) -
     check_problem(answer, kind, sentence)
 
 
+def test_every_route_refuses_an_unknown_query_parameter(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    asked = [(method, path) for path, methods in paths.items() if path.startswith("/v1/") for method in methods]
+    assert len(asked) >= 12
+    for method, path in asked:
+        answer = client.request(method, path.format(id=1), params={"nonsense": 1})
+        check_problem(answer, "invalid", "'nonsense': unknown query parameter, ")
+
+
 def test_a_body_may_not_bring_query_parameters(client: httpx.Client) -> None:
     check_problem(client.post("/v1/user2item?k=3", json={"ids": [1]}), "invalid", "'k': .* there are none here")
 

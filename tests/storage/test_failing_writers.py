@@ -88,12 +88,6 @@ def test_a_folder_that_may_not_be_written_is_named_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_path_below_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "models").write_text("mine")
-    with pytest.raises(ArtifactError, match="models is a file; choose a path below a folder"):
-        check_target(tmp_path / "models" / "a" / "b")
-
-
 @pytest.mark.parametrize("before", [b"as it was", None])
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path, before: bytes | None) -> None:
     path = tmp_path / "params.json"
