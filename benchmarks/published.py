@@ -26,9 +26,10 @@ from mfrec.errors import MfrecError, ParameterError, check_integer
 from mfrec.evaluation import measure
 from mfrec.evaluation.read_split import read_lists
 from mfrec.evaluation.splits import Split, random_split, read_split
+from mfrec.storage.atomic import check_file
 from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
-from mfrec.tuning.params_file import check_target, read_params, write_params
+from mfrec.tuning.params_file import read_params, write_params
 from mfrec.tuning.tune import tune
 
 PARTS = ("train", "valid", "test")
@@ -139,8 +140,8 @@ def run(options: argparse.Namespace) -> None:
         raise ParameterError("--refit adds the validation part: name --validation")
     # what would end the run after the search ends it here
     check_integer("k", options.k, 1)
-    check_target(options.out)
-    check_target(options.resume)
+    for path in filter(None, (options.out, options.resume)):
+        check_file(path)
     validation = None if options.validation is None else read_lists(options.validation)
     split = read_split(read_lists(options.train), read_lists(options.test), validation)
     result = judge(split, chosen(options, split), k=options.k, refit=options.refit)

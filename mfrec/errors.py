@@ -1,5 +1,6 @@
 """One exception per way a user can go wrong; every message says what was wrong and what to do."""
 
+import errno
 from math import inf
 from numbers import Real
 from operator import index
@@ -41,6 +42,26 @@ class BackendError(MfrecError):
 
 class DownloadError(MfrecError):
     """A data set could not be fetched whole."""
+
+
+# what to do where the system refuses to write; numpy and annoy tell of a disk that is full without a number
+_REMEDIES = {
+    None: "the disk may be full: free some space, or choose a path on another disk",
+    errno.ENOSPC: "free some space, or choose a path on another disk",
+    errno.EDQUOT: "free some space, or choose a path on another disk",
+    errno.EFBIG: "choose a path on a disk that takes larger files, or raise the limit (ulimit -f)",
+    errno.EACCES: "choose another path, or change its permissions",
+    errno.EPERM: "choose another path, or change its permissions",
+    errno.EROFS: "choose a path on a disk that can be written",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "choose a path below a folder",
+}
+
+
+def why_not_written(error: OSError) -> str:
+    """Return why something could not be written and, where that is known, what to do about it."""
+    reason, remedy = error.strerror or str(error), _REMEDIES.get(error.errno)
+    return f"{reason}: {remedy}" if remedy else reason
 
 
 def check_integer(name: str, value: Any, low: int, high: int = 2**31 - 1) -> int:

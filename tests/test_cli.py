@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -184,7 +185,11 @@ def test_mistakes_are_one_line(
         (("fit", "sample", "--out", "plays.csv", "--quiet"), "exists and is not a model folder"),
         (("download", "ml-7m"), "ml-7m"),
         (("nonsense",), "No such command 'nonsense'"),
-        (("export", "models/sample", "user2item", "--out", "x.txt"), "--out must end in .csv or .parquet"),
+        (("evaluate", "sample", "--factors", 50_000_000), "50,000,000 factors of 1,000 users and 1,500 items need"),
+        (
+            ("export", "models/sample", "user2item", "--out", "x.txt"),
+            "--out must end in .csv, .csv.gz, .jsonl, .parquet",
+        ),
     ]
     for args, message in cases:
         with pytest.raises(SystemExit) as stopped:
@@ -196,6 +201,57 @@ def test_mistakes_are_one_line(
         assert message in line, (args, line)
         # a mistake that only shows after the fit leaves what was printed before it
         assert not (before or told.out) or "--out" in args, (args, told)
+
+
+def test_alone_it_prints_its_help() -> None:
+    alone = run()
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout == run("--help").stdout
+    assert alone.stdout.startswith("Usage: mfrec ")
+
+
+def test_hints_work_when_they_are_pasted(tmp_path: Path) -> None:
+    """Ids may begin with - and folders hold blanks: what fit prints is run by a shell as it stands."""
+    frame = pd.DataFrame({"user": [-5, -5, -4, -4], "item": ["--json", "it's", "--json", "$x"]})
+    frame.to_csv(tmp_path / "likes.csv", index=False)
+    done = run("fit", "likes.csv", "--quiet", "--factors", 2, "--out", "my models/-likes", cwd=tmp_path)
+    hint = done.stdout.splitlines()[-1].removeprefix("next: ")
+    assert hint == "mfrec recommend -- 'my models/-likes' user2item -5"
+    pasted = ["sh", "-c", f'mfrec() {{ {shlex.join(MFREC)} "$@"; }}; {hint}']
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    answer = subprocess.run(pasted, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "(user -5)" in answer.stdout
+    likes = "my models/-likes"
+    assert "(item --json)" in run("recommend", likes, "item2user", "--", "--json", cwd=tmp_path).stdout
+    denied = run("recommend", likes, "item2user", "it's", "--deny", "-4", "--json", cwd=tmp_path)
+    assert json.loads(denied.stdout)["results"] == []
+    line = fails("recommend", likes, "user2item", "-5", cwd=tmp_path)
+    assert "No such option" in line
+    assert line.endswith("goes to the end, after --: mfrec recommend FOLDER DIRECTION -- ID")
+
+
+def test_ids_and_labels_stay_on_their_lines(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"user": ["a\nb", "a\nb", "c"], "item": ["x\x1b[2J", "y", "y"]})
+    likes = mfrec.Interactions.from_frame(frame, item_labels={"x\x1b[2J": "first\nsecond", "y": "long " * 100})
+    mfrec.fit(likes, mfrec.ALSParams(factors=1, regularization=1.0)).save(tmp_path / "m")
+    shown = run("recommend", "m", "item2user", "y", "--include-seen", cwd=tmp_path).stdout
+    assert r"a\nb" in shown
+    assert max(map(len, shown.splitlines())) < 140
+    shown = run("recommend", "m", "user2item", "c", "--include-seen", cwd=tmp_path).stdout
+    assert r"x\x1b[2J" in shown
+    assert r"first\nsecond" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_a_split_by_time_names_the_column_that_it_needs(home: Path) -> None:
+    columns = ("--user-col", "who", "--item-col", "what")
+    for split in ("time", "last"):
+        done = run("evaluate", "plays.csv", *columns, "--split", split, cwd=home)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == (
+            f"mfrec: --split {split} needs times: name their column with --time-col COL"
+        )
 
 
 def test_a_mistake_ends_the_process_with_code_2(home: Path) -> None:

@@ -78,7 +78,7 @@ def test_evaluate_gives_programs_what_the_library_gives(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluate", "likes.csv", "--split", "last"], "has no times"),
+        (["evaluate", "likes.csv", "--split", "last"], "needs times: name their column with --time-col COL"),
         (["evaluate", "likes.csv", "--split", "halves"], "halves"),
         (["evaluate", "likes.csv", "--test-fraction", "2"], "test_fraction must be above 0 and below 1"),
         (["evaluate", "likes.csv", "--last", "2"], "--last has no meaning with --split random"),

@@ -1,7 +1,10 @@
 """``mfrec export``: what a file holds, and what a failed export leaves."""
 
 import errno
+import gzip
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,16 @@ from click.testing import CliRunner
 from mfrec.cli import export as module
 from mfrec.cli import main
 from mfrec.cli.export import export
-from mfrec.directions import DIRECTIONS
-from mfrec.errors import ParameterError
+from mfrec.data.interactions import Interactions
+from mfrec.directions import DIRECTIONS, Pair
+from mfrec.errors import ArtifactError, ParameterError
+from mfrec.model.ids import IdMap
 from mfrec.model.rankings import Rankings
 from mfrec.model.recommender import Recommender
+from mfrec.model.string_array import StringArray
+from tests.conftest import small_model
 
-SUFFIXES = ("csv", "parquet")
+SUFFIXES = ("csv", "csv.gz", "jsonl", "parquet")
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
 
 
@@ -39,7 +46,10 @@ def run(*args: object) -> str:
 
 
 def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    if path.suffix == ".jsonl":
+        # not pandas, which guesses at types and rounds
+        return pd.DataFrame([json.loads(line) for line in path.read_text("utf-8").splitlines()])
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
 
 
 def whole(model: Recommender, direction: str, k: int, **options: Any) -> pd.DataFrame:
@@ -69,6 +79,57 @@ def test_what_is_seen_can_be_included(folder: Path, text_model: Recommender, tmp
     run(folder, "user2item", "-k", 3, "--out", out, "--include-seen", "--quiet")
     expected = whole(text_model, "user2item", 3, exclude_seen=False)
     assert read(out)["item"].tolist() == expected["item"].tolist()
+
+
+@each_suffix
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_labels_stand_beside_their_ids(
+    folder: Path, text_model: Recommender, tmp_path: Path, direction: str, suffix: str
+) -> None:
+    out = tmp_path / f"out.{suffix}"
+    run(folder, direction, "-k", 3, "--labels", "--out", out, "--quiet")
+    found, expected = read(out), whole(text_model, direction, 3)
+    query, target = expected.columns[:2]
+    assert list(found.columns) == [query, f"{query}_label", target, f"{target}_label", "rank", "score"]
+    assert found[[query, target, "rank"]].to_numpy().tolist() == expected[[query, target, "rank"]].to_numpy().tolist()
+    row = DIRECTIONS[direction]
+    for side, column in ((row.query, query), (row.target, target)):
+        # (one item has none)
+        texts = dict(zip(text_model.ids[side], text_model.labels[side] or (), strict=True))
+        assert found[f"{column}_label"].tolist() == [texts[key] or key for key in expected[column]]
+
+
+def test_a_side_without_labels_has_no_column_of_them(text_model: Recommender, tmp_path: Path) -> None:
+    replace(text_model, labels=Pair(None, text_model.labels.item)).save(tmp_path / "m")
+    run(tmp_path / "m", "user2item", "-k", 1, "--labels", "--out", tmp_path / "out.csv", "--quiet")
+    assert list(pd.read_csv(tmp_path / "out.csv").columns) == ["user", "item", "item_label", "rank", "score"]
+    replace(text_model, labels=Pair(None, None)).save(tmp_path / "m")
+    with pytest.raises(ParameterError, match="has no titles and no names"):
+        run(tmp_path / "m", "user2item", "--labels", "--out", tmp_path / "none.csv", "--quiet")
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_packed_rows_are_the_rows_and_the_same_bytes_every_time(folder: Path, tmp_path: Path) -> None:
+    for name in ("a.csv", "a.csv.gz", "b.csv.gz"):
+        run(folder, "user2item", "-k", 5, "--labels", "--out", tmp_path / name, "--quiet")
+    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == (tmp_path / "a.csv").read_bytes()
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+
+
+def test_lines_of_json_hold_any_id(interactions: Interactions, tmp_path: Path) -> None:
+    ids = [-(2**63), 2**63 - 1, *range(len(interactions.ids.user) - 2)]
+    model = small_model(replace(interactions, ids=Pair(IdMap.of("user", ids), interactions.ids.item)))
+    labels = Pair(StringArray.pack(["bad \udcff\n"] * len(ids)), None)
+    replace(model, labels=labels).save(tmp_path / "m")
+    run(tmp_path / "m", "user2item", "-k", 2, "--labels", "--out", tmp_path / "out.jsonl", "--quiet")
+    run(tmp_path / "m", "user2item", "-k", 2, "--labels", "--out", tmp_path / "out.csv", "--quiet")
+    assert "bad \\udcff" in (tmp_path / "out.csv").read_text("utf-8")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
+    assert {row["user"] for row in rows} == set(ids)
+    assert {row["user_label"] for row in rows} == {"bad \\udcff\n"}
+    expected = model.user2item(2**63 - 1, k=2)
+    found = [row for row in rows if row["user"] == 2**63 - 1]
+    assert [np.float32(row["score"]) for row in found] == expected.scores.tolist()
 
 
 def test_the_suffix_may_be_in_capitals(folder: Path, tmp_path: Path) -> None:
@@ -108,7 +169,7 @@ def test_a_broken_export_leaves_what_was_there(
         out.write_bytes(before)
     monkeypatch.setattr(Recommender, "recommend_all", breaking(error))
     # click turns Ctrl-C into its own
-    with pytest.raises((type(error), Abort)):
+    with pytest.raises((type(error), Abort, ArtifactError)):
         run(folder, "user2item", "--out", out, "--quiet")
     assert [path.name for path in tmp_path.iterdir()] == ([] if before is None else [out.name])
     assert before is None or out.read_bytes() == before
@@ -125,15 +186,15 @@ def test_a_disk_that_is_full_while_writing(
     out.write_bytes(b"as it was")
     writer = module.WRITERS[f".{suffix}"]
     monkeypatch.setitem(module.WRITERS, f".{suffix}", lambda scratch: writer(Path("/dev/full")))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ArtifactError, match=r"out\..*nothing there was changed: .*No space left on device: free some"):
         run(folder, "user2item", "--out", out, "--quiet")
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
     assert out.read_bytes() == b"as it was"
 
 
-@pytest.mark.parametrize("name", ["out", "out.json", "out.csv.gz", "csv"])
+@pytest.mark.parametrize("name", ["out", "out.json", "out.csv.bz2", "out.gz", "csv"])
 def test_a_wrong_suffix_lists_the_right_ones(folder: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(ParameterError, match=r"must end in \.csv or \.parquet"):
+    with pytest.raises(ParameterError, match=r"must end in \.csv, \.csv\.gz, \.jsonl, \.parquet"):
         run(folder, "user2item", "--out", tmp_path / name)
     assert not list(tmp_path.iterdir())
 

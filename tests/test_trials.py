@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mfrec import Interactions, splits
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import ArtifactError, DataError, ParameterError
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.space import SPACE
 from mfrec.tuning.trials import Trial, TrialLog
@@ -105,6 +105,15 @@ def test_a_log_of_another_space_is_refused(log: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(SPACE, "alpha", ("log", 1.0, 2.0))
     with pytest.raises(DataError, match=r"its space alpha is \['log', 0.5, 60.0\], here it is \['log', 1.0, 2.0\]"):
         search(log)
+
+
+def test_a_full_disk_names_the_log_and_the_remedy() -> None:
+    """The device /dev/full refuses every byte."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    with pytest.raises(ArtifactError, match="cannot write /dev/full: No space left on device: free some space"):
+        TrialLog(full, {}).append(TRIAL)
 
 
 def test_threads_change_nothing_in_a_search(log: Path) -> None:

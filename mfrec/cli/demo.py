@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mfrec.cli.output import show_indexes, show_ranking, table
+from mfrec.cli.text import to_paste
 from mfrec.data.download import download as fetch
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import data_home, load_movielens
@@ -56,10 +57,10 @@ def demo(out: Path | None, use_sample: bool, k: int) -> None:
     click.echo(table([{"stage": stage, "seconds": f"{seconds:.3f}"} for stage, seconds in stages.items()]))
     size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
     click.echo(f"\nwrote {folder} ({size:.1f} MiB); what to type next:")
-    click.echo(f"  mfrec recommend {folder} user2item 7")
+    click.echo(f"  {to_paste('recommend', folder, 'user2item', 7)}")
     title = loaded.labels.item[100] if loaded.labels.item is not None else loaded.ids.item.id(100)
-    click.echo(f"  mfrec recommend {folder} item2item '{title}' --json")
-    click.echo(f"  mfrec verify {folder}")
+    click.echo(f"  {to_paste('recommend', folder, 'item2item', title, options=('--json',))}")
+    click.echo(f"  {to_paste('verify', folder)}")
 
 
 def _questions() -> list[tuple[Direction, int]]:

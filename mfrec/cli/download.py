@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mfrec.cli.text import to_paste
 from mfrec.data.download import LICENCE_NOTICE
 from mfrec.data.download import download as fetch
 from mfrec.data.movielens import RELEASES
@@ -17,4 +18,4 @@ def download(name: str, data_home: Path | None, force: bool) -> None:
     """Fetch the MovieLens release NAME; it is checked, and appears only when it is whole."""
     click.echo(LICENCE_NOTICE)
     folder = fetch(name, data_home, force=force)
-    click.echo(f"\n{name} is in {folder}; next: mfrec fit {name}")
+    click.echo(f"\n{name} is in {folder}; next: {to_paste('fit', name)}")

@@ -139,6 +139,8 @@ def _cold(source: str, side: Side, params: ALSParams, as_json: bool, quiet: bool
 
 
 def _split(interactions: Interactions, options: dict[str, Any], seed: int) -> tuple[Interactions, Interactions]:
+    if options["split"] != "random" and interactions.times is None:
+        raise ParameterError(f"--split {options['split']} needs times: name their column with --time-col COL")
     if options["split"] == "last":
         return splits.leave_last_n_split(interactions, options["last"], seed=seed)
     if options["split"] == "time":

@@ -9,6 +9,7 @@ import click
 from mfrec.cli.catalogues import catalogue_options, read_catalogues, told
 from mfrec.cli.options import als_params, from_options, parameter_options, params_option, read_source, source_options
 from mfrec.cli.output import show_indexes
+from mfrec.cli.text import to_paste
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import cold_start
 from mfrec.data.interactions import Interactions
@@ -70,7 +71,7 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
         for line in model.check.lines():
             click.echo(line)
     some = next(iter(model.ids.user))
-    click.echo(f"next: mfrec recommend {folder} user2item {some}")
+    click.echo(f"next: {to_paste('recommend', folder, 'user2item', some)}")
 
 
 def _fitted(

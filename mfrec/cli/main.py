@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from mfrec.errors import MfrecError
+from mfrec.cli.text import one_line
+from mfrec.errors import MfrecError, why_not_written
 
 # name: (where the command lives, its line in the overview), so that the overview imports nothing
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -18,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tune": ("mfrec.cli.tune:tune", "Search for the best parameters, and fit with them."),
     "recommend": ("mfrec.cli.recommend:recommend", "Ask a saved model in one of the four directions."),
     "popular": ("mfrec.cli.popular:popular", "List the most popular items or the most active users of late."),
-    "export": ("mfrec.cli.export:export", "Answer a direction for every id and write a CSV or Parquet file."),
+    "export": ("mfrec.cli.export:export", "Answer a direction for every id and write the answers to a file."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),
     "serve": ("mfrec.cli.serve:serve", "Answer over HTTP, with an explorer for people."),
@@ -49,13 +50,16 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="mfrec")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Four directions of recommendation from one ALS model.
 
     Start with `mfrec demo`.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(args: list[str] | None = None) -> None:
@@ -66,7 +70,7 @@ def main(args: list[str] | None = None) -> None:
     except click.exceptions.Abort:
         _stop("stopped", 130)
     except click.ClickException as error:
-        _stop(" ".join(error.format_message().split()), 2)
+        _stop(" ".join(error.format_message().split()) + _about_ids(error), 2)
     except (KeyboardInterrupt, MfrecError) as error:
         _stop(str(error) or "stopped", 2 if isinstance(error, MfrecError) else 130)
     except BrokenPipeError:
@@ -74,11 +78,19 @@ def main(args: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        _stop(f"{error.strerror or error}{where}", 2)
+        where = f"{error.filename}: " if error.filename else ""
+        _stop(f"{where}{why_not_written(error) if error.errno else error}", 2)
     sys.exit(result if isinstance(result, int) else 0)
 
 
+def _about_ids(error: click.ClickException) -> str:
+    """Return what to do where an id may have been taken for an option."""
+    command = error.ctx.command if isinstance(error, click.NoSuchOption) and error.ctx else None
+    if command is None or all(parameter.name != "ids" for parameter in command.params):
+        return ""
+    return " An id that begins with - goes to the end, after --: mfrec recommend FOLDER DIRECTION -- ID"
+
+
 def _stop(message: str, code: int) -> None:
-    click.echo(f"mfrec: {message}", err=True)
+    click.echo(f"mfrec: {one_line(message)}", err=True)
     sys.exit(code)

@@ -7,20 +7,21 @@ import click
 from tabulate import tabulate
 
 from mfrec.arrays import Similarity
+from mfrec.cli.text import clipped, with_utf8
 from mfrec.directions import DIRECTIONS, Direction, Side
 from mfrec.index import Index, IndexParams, median_us, queries_of
 from mfrec.model.rankings import Ranking
 from mfrec.model.recommender import Recommender
 
-WIDEST = 60
 TIMED = 50
 # per index and k: median microseconds of a search, and of the exact scan
 Times = dict[tuple[Side, Similarity], dict[int, tuple[float, float]]]
 
 
 def table(rows: list[dict[str, Any]], **options: Any) -> str:
-    """Return rows as a plain table with a header."""
-    return tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True, **options)
+    """Return rows as a plain table with a header; a cell is clipped, and stays on its line."""
+    cells = [{name: clipped(str(value)) for name, value in row.items()} for row in rows]
+    return tabulate(cells, headers="keys", tablefmt="simple", disable_numparse=True, **options)
 
 
 def name_of(model: Recommender, side: str, key: Any) -> str:
@@ -28,7 +29,7 @@ def name_of(model: Recommender, side: str, key: Any) -> str:
     texts = model.labels.user if side == "user" else model.labels.item
     ids = model.ids.user if side == "user" else model.ids.item
     text = texts[ids.number(key)] if texts is not None else ""
-    return f"{key} {text}" if text else str(key)
+    return f"{clipped(str(key))} {clipped(text)}" if text else clipped(str(key))
 
 
 def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
     labels = ranking.labels or [""] * len(ranking)
     rows = []
     for place, (key, label, score) in enumerate(zip(ranking.ids, labels, ranking.scores.tolist(), strict=True), 1):
-        row = {"#": place, "id": key, "label": _shorten(label), "score": f"{score:.3f}"}
+        row = {"#": place, "id": key, "label": label, "score": f"{score:.3f}"}
         rows.append(row if ranking.labels else {k: v for k, v in row.items() if k != "label"})
     return rows
 
@@ -97,9 +98,10 @@ def counted(count: int, side: Side) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON that has a UTF-8 form."""
     # a score is a float32 of numpy's
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=float))
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return with_utf8(json.dumps(value, ensure_ascii=False, indent=indent, default=float))

@@ -33,13 +33,16 @@ def serve(path: Path, host: str, port: int, workers: int, api_key_file: Path | N
     """
     try:
         from mfrec.service.server import Address, run
-        from mfrec.service.settings import Limits, Settings
+        from mfrec.service.settings import KEY, Limits, Settings, check_key
     except ImportError as error:
         raise click.ClickException(f"serving needs {error.name}: pip install 'mfrec[serve]'") from None
+    api_key = os.environ.get(KEY) or None if api_key_file is None else _read_key(api_key_file)
+    if api_key is not None:
+        check_key(api_key, f"the API key in {api_key_file or KEY}")
     settings = Settings(
         path,
         Limits(k=options["max_k"]),
-        _key(api_key_file),
+        api_key,
         options["cors_origin"],
         timeout=options["timeout"],
         poll=options["poll"],
@@ -47,17 +50,17 @@ def serve(path: Path, host: str, port: int, workers: int, api_key_file: Path | N
     )
     address = Address(host, port, workers)
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"mfrec serve {path}: explorer at http://{shown}:{port}/, API at http://{shown}:{port}/docs", err=True)
-    if settings.api_key is None and host not in _LOOPBACK:
-        click.echo(
-            "anybody who reaches this address can query it: set MFREC_API_KEY, or put a proxy in front", err=True
-        )
-    run(settings, address)
+
+    def announce(port: int) -> None:
+        base = f"http://{shown}:{port}"
+        click.echo(f"mfrec serve {path}: explorer at {base}/, API at {base}/docs", err=True)
+        if api_key is None and host not in _LOOPBACK:
+            click.echo(f"anybody who reaches this address can query it: set {KEY}, or put a proxy in front", err=True)
+
+    run(settings, address, announce)
 
 
-def _key(path: Path | None) -> str | None:
-    if path is None:
-        return os.environ.get("MFREC_API_KEY") or None
+def _read_key(path: Path) -> str:
     try:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -12,10 +12,11 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import ParameterError, check_number
 from mfrec.evaluation.splits import random_split, time_split
 from mfrec.index import IndexParams
-from mfrec.storage.folder import check_target as check_model_target
+from mfrec.storage.atomic import check_file
+from mfrec.storage.folder import check_target
 from mfrec.training.fit import fit as fit_model
 from mfrec.training.params import ALSParams
-from mfrec.tuning.params_file import HeldOut, check_target, leak, write_params
+from mfrec.tuning.params_file import HeldOut, leak, write_params
 from mfrec.tuning.space import BY_TIME, SPACE
 from mfrec.tuning.trials import Trial
 from mfrec.tuning.tune import MOST_PARTS, Tuned
@@ -122,12 +123,12 @@ def tune(
 
 def _check_targets(out: Path, resume: Path | None, folder: Path | None) -> None:
     """Refuse what cannot be written before the search rather than after it."""
-    for path in (out, resume):
-        check_target(path)
+    for path in filter(None, (out, resume)):
+        check_file(path)
     if resume is not None and resume.absolute() == out.absolute():
         raise ParameterError(f"--resume and --out both name {out}: a log of trials and parameters are two files")
     if folder is not None:
-        check_model_target(folder)
+        check_target(folder)
 
 
 def _without_test(

@@ -19,6 +19,7 @@ from mfrec.evaluation.baselines import constant, dot
 from mfrec.evaluation.metrics import RANK_METRICS, cutoffs
 from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.evaluation.splits import generator
+from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.factors import Factors
 from mfrec.training.fit import fit_als
@@ -102,6 +103,10 @@ class ColdReport:
     def to_json(self, indent: int | None = 2) -> str:
         """Return the whole report as JSON text."""
         return json.dumps(asdict(self), indent=indent)
+
+    def _repr_html_(self) -> str:
+        """Return what `print` shows, for notebooks."""
+        return html.preformatted(str(self))
 
     def __str__(self) -> str:
         """Return a table."""

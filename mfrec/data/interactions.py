@@ -17,6 +17,7 @@ from mfrec.data.columns import Labels
 from mfrec.data.files import read_table
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError
+from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.ids import IdMap
 from mfrec.model.string_array import StringArray
@@ -137,6 +138,22 @@ class Interactions:
         """Say how many users, items and interactions."""
         n_users, n_items = self.shape
         return f"Interactions({n_users} users x {n_items} items, {len(self)} interactions)"
+
+    def _repr_html_(self) -> str:
+        """Return a small table of the first interactions for notebooks."""
+        places = np.arange(min(5, len(self)))
+        users = np.searchsorted(self.matrix.indptr, places, side="right") - 1
+        columns: list[list[Any]] = [
+            self.ids.user.ids(users),
+            self.ids.item.ids(self.matrix.indices[places]),
+            self.weights[places].tolist(),
+        ]
+        header = ["user", "item", "weight"]
+        if self.times is not None:
+            header.append("time")
+            columns.append(self.times[places].astype("datetime64[s]").astype(str).tolist())
+        rows = list(zip(*columns, strict=True))
+        return html.block(repr(self), html.table(header, rows), notes=self.notes)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from mfrec.errors import ParameterError
 from mfrec.evaluation.ranking import PROTOCOLS
+from mfrec.model import html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +122,24 @@ class Report:
     def __str__(self) -> str:
         """Return the verdicts, one table of contenders by directions at the first cut-off, and the notes."""
         first = self.rows[0]
+        header, lines = self._short()
+        table = tabulate(lines, header, disable_numparse=True)
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join(
+            [*self.verdicts, "", table, "", f"{first.protocol}: {PROTOCOLS[first.protocol]}; * the best", *notes]
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what `print` shows, for notebooks."""
+        if not self.rows:
+            return html.block("Report", notes=self.notes)
+        first = self.rows[0]
+        notes = (*self.verdicts, f"{first.protocol}: {PROTOCOLS[first.protocol]}; * the best", *self.notes)
+        return html.block("Report", html.table(*self._short()), notes=notes)
+
+    def _short(self) -> tuple[list[str], list[list[str]]]:
+        """Return the header and the rows of the table of contenders by directions at the first cut-off."""
+        first = self.rows[0]
         directions = list(dict.fromkeys(r.direction for r in self.rows))
         values = self._hit_rates(first.protocol, first.k)
         lines = []
@@ -131,11 +150,7 @@ class Report:
                 "" if v is None else f"{v:.4f}{'*' if v == top else ' '}" for v, top in zip(found, best, strict=True)
             ]
             lines.append([contender, *cells])
-        table = tabulate(lines, [f"{METRIC}@{first.k}", *directions], disable_numparse=True)
-        notes = [f"note: {note}" for note in self.notes]
-        return "\n".join(
-            [*self.verdicts, "", table, "", f"{first.protocol}: {PROTOCOLS[first.protocol]}; * the best", *notes]
-        )
+        return [f"{METRIC}@{first.k}", *directions], lines
 
     def full(self) -> str:
         """Return one table per direction; the best figure of each column and protocol bears a star."""

@@ -1,10 +1,11 @@
 """`BACKENDS`, and building the indexes of a model: one per (target side, similarity)."""
 
+import copyreg
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ BACKENDS: dict[str, Backend] = {
     "exact": Backend(_scan, lambda *_: None),
     "faiss": Backend(faiss.prepare, faiss.restore),
 }
+
+
+def _again(
+    backend: str, candidates: Candidates, settings: Settings, arrays: Mapping[str, NDArray[Any]], measured: Any
+) -> Index:
+    return replace(BACKENDS[backend].restore(candidates, settings, arrays, None), measured=measured)
+
+
+def _pickled(index: Index) -> tuple[Callable[..., Index], tuple[Any, ...]]:
+    return _again, (index.backend, index.candidates, index.settings(), index.arrays(), dict(index.measured))
+
+
+# a library's forest lives outside of Python: where an index is unpickled it is grown again, from the same seed
+copyreg.pickle(Index, _pickled)
 
 
 def build_indexes(

@@ -131,6 +131,14 @@ class Index:
     levels: tuple[Level, ...] = ()
     measured: Mapping[str, Any] = field(default_factory=dict)
 
+    def __copy__(self) -> "Index":
+        """Return itself: an index never changes."""
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "Index":
+        """Return itself: an index never changes."""
+        return self
+
     @property
     def backend(self) -> str:
         """Its key in `BACKENDS`."""

@@ -1,22 +1,36 @@
 """What a model answers with: `Ranking` for one query, `Rankings` for many."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mfrec.arrays import Numbers, Scores
+from mfrec.model import html
 from mfrec.model.ids import IdMap
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+class Hit(NamedTuple):
+    """One entry of a ranking; ``label`` is None where its side has none."""
+
+    id: Any
+    score: float
+    label: str | None
+
+
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """An answer: external ids, best first, never padded.
+
+    It is a sequence of hits: ``for id, score, label in ranking``, ``ranking[0].id``; ``ranking[:5]`` is a ranking
+    again. Two rankings are equal where all of their parts are.
 
     Parameters
     ----------
@@ -38,6 +52,51 @@ class Ranking:
     def __len__(self) -> int:
         """Return how many ids there are."""
         return len(self.ids)
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Yield the hits, best first."""
+        return (self[place] for place in range(len(self)))
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Ranking": ...
+    def __getitem__(self, place: int | slice) -> "Hit | Ranking":
+        """Return the hit at a place, from 0, or the ranking of a slice.
+
+        Raises
+        ------
+        IndexError
+            Where there is no such place.
+        TypeError
+            For anything but an integer or a slice.
+        """
+        if isinstance(place, slice):
+            labels = None if self.labels is None else self.labels[place]
+            return Ranking(self.ids[place], self.scores[place], labels, self.exact)
+        at = index(place)
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"place {at} of a ranking of {len(self)}")
+        return Hit(self.ids[at], float(self.scores[at]), None if self.labels is None else self.labels[at])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is a ranking of the same ids, scores and labels, found as exactly."""
+        return self.to_dict() == other.to_dict() if isinstance(other, Ranking) else NotImplemented
+
+    # what holds lists and arrays has no hash
+    __hash__ = None  # type: ignore[assignment]
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        header = ("#", "id", "score") if self.labels is None else ("#", "id", "score", "label")
+        rows = [(place, hit.id, f"{hit.score:.3f}", hit.label)[: len(header)] for place, hit in enumerate(self, 1)]
+        return html.block(f"Ranking of {len(self)}", html.table(header, rows))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain Python values: lists of ids, of floats and of texts, and a bool."""
+        ids = [key.item() if isinstance(key, np.generic) else key for key in self.ids]
+        labels = None if self.labels is None else list(self.labels)
+        return {"ids": ids, "scores": np.asarray(self.scores).tolist(), "labels": labels, "exact": bool(self.exact)}
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, but for the scores, which stay float32: whoever writes them decides on the digits.

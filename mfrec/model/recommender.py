@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mfrec.directions import DIRECTIONS, SIDES, Direction, Pair, Side, find_dire
 from mfrec.errors import DataError, ParameterError, check_integer, check_number
 from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
+from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.best import best_of
 from mfrec.model.check import Check
@@ -40,18 +42,17 @@ def _method(name: str) -> Callable[..., Ranking]:
         options: dict[str, Any] = {"exclude_seen": exclude_seen, "allow": allow, "deny": deny, "min_score": min_score}
         return self.recommend(name, [key], k, **options)[0]
 
-    direction = DIRECTIONS[name]
     ask.__name__ = name
     ask.__qualname__ = f"Recommender.{name}"
-    ask.__doc__ = (
-        f"Return the best {direction.target}s for one {direction.query} ({direction.question}); see `recommend`."
-    )
     return ask
 
 
 @dataclass(frozen=True, eq=False)
 class Recommender:
     """A fitted model that answers all four directions.
+
+    It never changes, so that threads may ask it side by side, and copies share its indexes. A pickle holds the vectors
+    and grows the indexes again where it is read: between processes `save` and `mfrec.load` are quicker.
 
     Parameters
     ----------
@@ -86,6 +87,12 @@ class Recommender:
     def __repr__(self) -> str:
         """Say how large the model is and which indexes it has."""
         return f"Recommender({len(self.ids.user)} users x {len(self.ids.item)} items x {self.factors.size} factors)"
+
+    def _repr_html_(self) -> str:
+        """Return a small table of the indexes for notebooks, with the check's verdict."""
+        rows = [(" ".join(key), index.backend, _recalls(index)) for key, index in self.indexes.items()]
+        notes = () if self.check is None else self.check.lines()
+        return html.block(repr(self), html.table(("index", "backend", "recall"), rows), notes=notes)
 
     @cached_property
     def map(self) -> Pair[Points]:
@@ -297,6 +304,26 @@ def check_min_score(min_score: float | None) -> None:
 def _check_side(side: str) -> None:
     if side not in SIDES:
         raise ParameterError(f"unknown side {side!r}: choose user or item")
+
+
+def _explain(name: str) -> None:
+    """Give the method of a direction a docstring, with what `recommend` says of the parameters they share."""
+    direction, method = DIRECTIONS[name], getattr(Recommender, name)
+    # without docstrings (python -OO) there is nothing to share
+    _, parameter, shared = cleandoc(Recommender.recommend.__doc__ or "").partition("\nk\n")
+    method.__doc__ = (
+        f"Return the best {direction.target}s for one {direction.query}: {direction.question}?\n\n"
+        "The answer is a `Ranking` of ids, scores and labels, best first and never padded.\n\n"
+        f"Parameters\n----------\nkey\n    External id of the {direction.query}.{parameter}{shared}"
+    )
+
+
+for _name in DIRECTIONS:
+    _explain(_name)
+
+
+def _recalls(index: Index) -> str:
+    return ", ".join(f"{share:.3f} @{k}" for k, share in index.measured.get("recall", {}).items())
 
 
 def _own(direction: Direction, number: int, adjacency: Adjacency, exclude_seen: bool) -> Numbers:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from mfrec.errors import MfrecError
 from mfrec.service import pages, routes, schemas
 from mfrec.service.errors import problem_of
+from mfrec.service.examples import with_examples
 from mfrec.service.metrics import Counters
 from mfrec.service.middleware import ServiceMiddleware
 from mfrec.service.routes import Context
@@ -52,7 +53,7 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
     routes.add(app.router, context)
     pages.add(app.router, context, counters)
     _add_handlers(app, settings)
-    _describe(app)
+    _describe(app, watcher)
     return ServiceMiddleware(app, context, counters)
 
 
@@ -83,7 +84,7 @@ def _add_handlers(app: FastAPI, settings: Settings) -> None:
         app.add_exception_handler(kind, answer)
 
 
-def _describe(app: FastAPI) -> None:
+def _describe(app: FastAPI, watcher: Watcher) -> None:
     """Put what the framework cannot know into the OpenAPI document."""
     framework = app.openapi
 
@@ -101,6 +102,7 @@ def _describe(app: FastAPI) -> None:
             # with no key set, none is needed
             document["security"] = [{}, {"bearer": []}, {"header": []}]
             app.openapi_schema = document
-        return app.openapi_schema
+        # of the version that is served now
+        return app.openapi_schema if watcher.live is None else with_examples(app.openapi_schema, watcher.live)
 
     app.openapi = openapi  # type: ignore[method-assign]

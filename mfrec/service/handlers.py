@@ -37,15 +37,15 @@ def one(live: ServedModel, direction: Direction, text: str, options: Options, fa
 
 def many(live: ServedModel, direction: Direction, ids: Sequence[Id], options: Options, fallback: str | None) -> Answer:
     """Return one ranking per id."""
-    queries = live.model.ids[direction.query]
-    asked = list(ids) if fallback is None else [key for key in ids if key in queries]
-    _check_all(live, direction.query, asked)
-    found = iter(live.model.recommend(direction.name, asked, **options))
+    keys = [live.received(direction.query, key) for key in ids]
+    queries, given = live.model.ids[direction.query], _given(live, direction, options)
+    missing = [key for key in keys if key not in queries]
+    if missing and fallback is None:
+        raise _unknown(live, direction.query, [str(key) for key in missing])
+    found = iter(live.model.recommend(direction.name, [key for key in keys if key in queries], **given))
     rankings = [
-        _ranking(live, direction, key, next(found))
-        if fallback is None or key in queries
-        else _popular(live, direction, key, options)
-        for key in ids
+        _ranking(live, direction, key, next(found)) if key in queries else _popular(live, direction, key, given)
+        for key in keys
     ]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
 
@@ -54,7 +54,7 @@ def popular(live: ServedModel, side: Side, k: int) -> Answer:
     """Return the most popular items, or the most active users."""
     ranking = live.model.popular(side, k)
     recency = live.model.factors.weighting.recency_half_life if live.model.factors.recent is not None else None
-    return {"version": live.version, "side": side, "half_life": recency, **_labelled(ranking)}
+    return {"version": live.version, "side": side, "half_life": recency, **_labelled(live, side, ranking)}
 
 
 def folded(
@@ -65,10 +65,10 @@ def folded(
     options: Options,
 ) -> Answer:
     """Return the ranking for somebody the model has never seen, known by their history."""
-    _check_all(live, other(direction.query), history)
+    history = _received(live, other(direction.query), history)
     vector = live.model.fold_in(direction.query, history, weights)
     # the history is of the target's side only in the directions across
-    rest = dict(options)
+    rest = _given(live, direction, options)
     seen = history if rest.pop("exclude_seen") and direction.across else ()
     rest["deny"] = [*(rest["deny"] or ()), *seen]
     ranking = live.model.recommend_vectors(direction.name, vector, **rest)[0]
@@ -79,7 +79,7 @@ def folded(
 def search(live: ServedModel, side: Side, text: str, limit: int) -> Answer:
     """Return what matches a text best."""
     matches = live.search[side].find(text, limit)
-    found = [{"id": m.id, "label": m.label, "similarity": m.similarity} for m in matches]
+    found = [{"id": live.sent(side, m.id), "label": m.label, "similarity": m.similarity} for m in matches]
     return {"version": live.version, "side": side, "q": text, "results": found}
 
 
@@ -97,7 +97,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         "version": live.version,
         "side": side,
         "count": len(ids),
-        "ids": ids.ids(numbers),
+        "ids": [live.sent(side, key) for key in ids.ids(numbers)],
         "labels": [labels.label(n) for n in numbers.tolist()],
         "x": places[0],
         "y": places[1],
@@ -142,11 +142,17 @@ def about(live: ServedModel, refused: Answer | None, limits: Answer) -> Answer:
         "directions": [vars(direction) for direction in DIRECTIONS.values()],
         "check": None if model.check is None else model.check.to_json(),
         "indexes": recalls(live),
-        "sides": {side: {"ids": model.ids[side].kind, "labels": model.labels[side] is not None} for side in SIDES},
+        "sides": {side: _side(live, side) for side in SIDES},
         "limits": limits,
         "refused": refused,
         "manifest": live.content,
     }
+
+
+def _side(live: ServedModel, side: Side) -> Answer:
+    kind = live.model.ids[side].kind
+    text = kind == "str" or live.as_text[side]
+    return {"ids": kind, "json": "string" if text else "number", "labels": live.model.labels[side] is not None}
 
 
 def recalls(live: ServedModel) -> list[Answer]:
@@ -179,16 +185,24 @@ def known(live: ServedModel, side: Side, text: str) -> Id:
     return key
 
 
-def _check_all(live: ServedModel, side: Side, keys: Sequence[Id]) -> None:
+def _received(live: ServedModel, side: Side, keys: Sequence[Id]) -> list[Id]:
+    """Return the ids of a body as the model has them; ProblemError where it does not know one."""
     ids = live.model.ids[side]
-    missing = [key for key in keys if key not in ids]
+    found = [live.received(side, key) for key in keys]
+    missing = [key for key in found if key not in ids]
     if missing:
         raise _unknown(live, side, [str(key) for key in missing])
+    return found
+
+
+def _listed(live: ServedModel, side: Side, keys: Sequence[Id] | None) -> list[Id] | None:
+    """Return a list of a body as the model has its ids, which it need not know."""
+    return None if keys is None else [live.received(side, key) for key in keys]
 
 
 def _unknown(live: ServedModel, side: Side, texts: Sequence[str]) -> ProblemError:
     first, ids = texts[0][:200], live.model.ids[side]
-    near = [{"id": match.id, "label": match.label} for match in live.search[side].near(first, _NEAR)]
+    near = [{"id": live.sent(side, match.id), "label": match.label} for match in live.search[side].near(first, _NEAR)]
     names = ", ".join(repr(text[:200]) for text in texts[:5]) + (", ..." if len(texts) > 5 else "")
     meant = ", ".join(f"{e['id']!r}" if e["label"] == str(e["id"]) else f"{e['id']!r} ({e['label']})" for e in near[:3])
     hint = f"did you mean {meant}?" if meant else f"it knows {len(ids)} {side}s, and none is like it."
@@ -197,23 +211,35 @@ def _unknown(live: ServedModel, side: Side, texts: Sequence[str]) -> ProblemErro
 
 
 def _entry(live: ServedModel, side: Side, number: int) -> Answer:
-    return {"id": live.model.ids[side].id(number), "label": live.search[side].label(number)}
+    return {"id": live.sent(side, live.model.ids[side].id(number)), "label": live.search[side].label(number)}
 
 
 def _ranking(live: ServedModel, direction: Direction, key: Id | None, ranking: Ranking) -> Answer:
     """Return a ranking in which every result has a label; a query without an id is somebody new."""
     query = None if key is None else _entry(live, direction.query, live.model.ids[direction.query].number(key))
-    return {"query": query, "target": direction.target, "fallback": None, **_labelled(ranking)}
+    return {"query": query, "target": direction.target, "fallback": None, **_labelled(live, direction.target, ranking)}
+
+
+def _given(live: ServedModel, direction: Direction, options: Options) -> dict[str, Any]:
+    """Return options with lists as the model has the ids."""
+    lists = {name: _listed(live, direction.target, options[name]) for name in ("allow", "deny")}
+    return {**options, **lists}
 
 
 def _popular(live: ServedModel, direction: Direction, key: Id, options: Options) -> Answer:
     """Return what is popular, in the place of an answer for an id that the model does not know, and say so."""
     ranking = live.model.popular(direction.target, options["k"], allow=options["allow"], deny=options["deny"])
-    query = {"id": key, "label": str(key)}
-    return {"query": query, "target": direction.target, "fallback": POPULAR, **_labelled(ranking)}
+    query = {"id": live.sent(direction.query, key), "label": str(key)}
+    return {
+        "query": query,
+        "target": direction.target,
+        "fallback": POPULAR,
+        **_labelled(live, direction.target, ranking),
+    }
 
 
-def _labelled(ranking: Ranking) -> Answer:
+def _labelled(live: ServedModel, side: Side, ranking: Ranking) -> Answer:
     """Return a ranking's JSON values, in which every result has a label."""
     labels = ranking.labels if ranking.labels is not None else [str(i) for i in ranking.ids]
-    return replace(ranking, labels=labels).to_json()
+    ids = [live.sent(side, key) for key in ranking.ids]
+    return replace(ranking, ids=ids, labels=labels).to_json()

@@ -1,7 +1,7 @@
 """The routes under ``/v1``, derived from the table of directions."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, dataclass
 from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, cast
@@ -59,7 +59,7 @@ class Context:
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """Return the part of the OpenAPI document that says which errors a route gives."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    listed = [KINDS[name] for name in (*kinds, "malformed", "unauthorized", "too-large", "not-ready")]
+    listed = [KINDS[name] for name in (*kinds, "malformed", "unauthorized", "too-large", "invalid", "not-ready")]
     return {kind.status: {"description": kind.title, "content": content} for kind in listed}
 
 
@@ -68,15 +68,61 @@ def reply(live: ServedModel, answer: handlers.Answer) -> JsonResponse:
     return JsonResponse(answer, headers={"mfrec-version": live.version})
 
 
-class DirectRoute(APIRoute):
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses what it would otherwise pass over: unknown query parameters, and bodies of another type.
+
+    What it knows is what the framework read off the signature of its endpoint.
+    """
+
+    hint = ""
+
+    def get_route_handler(self) -> Answer:
+        """Return what answers a request."""
+        known = [field.alias for field in self.dependant.query_params]
+        answer, needs_body = self.answerer(), self.body_field is not None
+
+        async def checked(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _check_query(request.query_params, known, self.hint)
+            if needs_body:
+                _check_content_type(request.headers.get("content-type", ""))
+            return await answer(request)
+
+        return checked
+
+    def answerer(self) -> Answer:
+        """Return what answers a request that was not refused."""
+        return super().get_route_handler()
+
+
+def _check_query(given: Iterable[str], known: list[str], hint: str) -> None:
+    what = f"unknown query parameter, {'known are ' + ', '.join(known) if known else 'there are none here'}{hint}"
+    unknown = [{"type": "extra_forbidden", "loc": ("query", name), "msg": what} for name in given if name not in known]
+    if unknown:
+        raise RequestValidationError(unknown)
+
+
+def _check_content_type(given: str) -> None:
+    kind = given.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        got = f"not {given[:100]!r}" if given else "and it has none"
+        raise ProblemError("invalid", f"A body needs the header 'content-type: application/json', {got}.")
+
+
+class DirectRoute(StrictRoute):
     """A route whose parameters are single values, which are validated in one step.
 
     The framework validates them one by one, which takes it longer than the model takes to answer. What a parameter
     may be is said once, in the signature of the endpoint; a test compares the answers with the framework's.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
+    hint = "; a POST takes more, in its body"
+
+    def answerer(self) -> Answer:
+        """Return what answers a request that was not refused."""
         empty, endpoint = Parameter.empty, self.endpoint
         fields: dict[str, Any] = {
             name: (parameter.annotation, ... if parameter.default is empty else parameter.default)
@@ -106,7 +152,7 @@ def add(router: APIRouter, context: Context) -> None:
             f"/v1/{direction.name}/{{id:path}}",
             _one(context, direction),
             methods=["GET"],
-            responses={200: {"model": schemas.OneRanking}, **problems("unknown-id", "invalid")},
+            responses={200: {"model": schemas.OneRanking}, **problems("unknown-id")},
             operation_id=direction.name,
             summary=question,
             route_class_override=DirectRoute,
@@ -116,20 +162,22 @@ def add(router: APIRouter, context: Context) -> None:
             f"/v1/{direction.name}",
             _many(context, direction, ask),
             methods=["POST"],
-            responses={200: {"model": schemas.Rankings}, **problems("unknown-id", "invalid")},
+            responses={200: {"model": schemas.Rankings}, **problems("unknown-id")},
             operation_id=f"{direction.name}_many",
             summary=f"{question} Many at once, or for a {direction.query} nobody has seen",
+            route_class_override=StrictRoute,
             **options,
         )
     for path, name, model, kinds in (
         ("model", _model(context), schemas.About, ()),
-        ("popular", _popular(context), schemas.Popular, ("invalid",)),
-        ("search", _search(context), schemas.FoundList, ("invalid",)),
-        ("map", _chart(context), schemas.Chart, ("unknown-id", "invalid")),
-        ("explain", _explain(context), schemas.Explanation, ("unknown-id", "invalid")),
+        ("popular", _popular(context), schemas.Popular, ()),
+        ("search", _search(context), schemas.FoundList, ()),
+        ("map", _chart(context), schemas.Chart, ("unknown-id",)),
+        ("explain", _explain(context), schemas.Explanation, ("unknown-id",)),
     ):
         responses: dict[int | str, dict[str, Any]] = {200: {"model": model}, **problems(*kinds)}
-        router.add_api_route(f"/v1/{path}", name, responses=responses, response_model=None, tags=["model"])
+        options = {"response_model": None, "tags": ["model"], "route_class_override": StrictRoute}
+        router.add_api_route(f"/v1/{path}", name, responses=responses, **options)
 
 
 def _one(context: Context, direction: Direction) -> Endpoint:

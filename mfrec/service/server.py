@@ -1,13 +1,15 @@
 """`run`: the process that listens."""
 
+import errno
 import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from mfrec.service.sources import source_of
 _MOST_CONNECTIONS = 1000
 # seconds that running requests have after SIGTERM
 _GRACE = 10
+# what to do where an address cannot be had
+_NOT_BOUND = {
+    errno.EADDRINUSE: "stop what listens there, or choose another port with --port",
+    errno.EACCES: "ports below 1024 are for the administrator: choose another with --port",
+}
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 log = logging.getLogger("mfrec.service")
@@ -44,27 +51,39 @@ class Address:
             raise ParameterError(f"workers must be from 1 to 256, got {self.workers}")
 
 
-def run(settings: Settings, address: Address) -> None:
+def run(settings: Settings, address: Address, announce: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests finish.
+
+    Parameters
+    ----------
+    settings, address
+        What to serve, and where.
+    announce
+        Called with the port once nothing is left that the operator could have got wrong.
 
     Raises
     ------
     ArtifactError
         When the path is neither a store nor a model.
+    ParameterError
+        When the address cannot be had, or several workers have no temporary folder to share.
     """
     source_of(settings.path)
     set_up_log(json_lines=settings.json_log)
     # uvicorn raises the signal again once it is done: having stopped as told is a success
     signal.signal(signal.SIGTERM, _leave)
-    if address.workers == 1:
-        uvicorn.Server(server_config(create(settings), address)).run()
-        return
-    with _shared_counters() as folder:
-        os.environ.update(replace(settings, metrics=folder).to_environment())
-        # each worker is one thread of work: those inside numpy would fight for the same cores
-        for name in _THREADS:
-            os.environ.setdefault(name, "1")
-        _run_workers(server_config("mfrec.service.server:worker", address, factory=True))
+    with _bound(address) as taken:
+        if address.workers == 1:
+            announce(taken.getsockname()[1])
+            uvicorn.Server(server_config(create(settings), address)).run([taken])
+            return
+        with _shared_counters() as folder:
+            os.environ.update(replace(settings, metrics=folder).to_environment())
+            # each worker is one thread of work: those inside numpy would fight for the same cores
+            for name in _THREADS:
+                os.environ.setdefault(name, "1")
+            announce(taken.getsockname()[1])
+            _run_workers(server_config("mfrec.service.server:worker", address, factory=True), taken)
 
 
 def worker() -> Any:
@@ -95,16 +114,42 @@ def server_config(app: Any, address: Address, *, factory: bool = False) -> uvico
     )
 
 
-def _run_workers(config: uvicorn.Config) -> None:
+def _run_workers(config: uvicorn.Config, taken: socket.socket) -> None:
     from uvicorn.supervisors import Multiprocess
 
-    socket = config.bind_socket()
-    Multiprocess(config, sockets=[socket]).run()
+    Multiprocess(config, sockets=[taken]).run()
+
+
+def _bound(address: Address) -> socket.socket:
+    """Return a socket at an address; uvicorn listens on it once the model is open."""
+    host, port = address.host, address.port
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # localhost is also 127.0.0.1 to those who write that
+        family, kind, protocol, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
+        with ExitStack() as stack:
+            taken = stack.enter_context(socket.socket(family, kind, protocol))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(place)
+            # workers are new processes
+            taken.set_inheritable(True)
+            stack.pop_all()
+            return taken
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        remedy = _NOT_BOUND.get(getattr(error, "errno", 0), "name an address of this machine with --host")
+        raise ParameterError(f"cannot listen on {host} port {port}: {reason}; {remedy}") from None
 
 
 @contextmanager
 def _shared_counters() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="mfrec-metrics-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="mfrec-metrics-"))
+    except OSError as error:
+        raise ParameterError(
+            f"several workers share a temporary folder, and none can be made: {error.strerror or error}; set TMPDIR to "
+            "a folder that can be written, or serve with --workers 1"
+        ) from None
     try:
         yield folder
     finally:

@@ -12,6 +12,7 @@ from mfrec.errors import ParameterError
 # settings travel to worker processes in these; the key apart, so that a listing of the other one is harmless
 ENVIRONMENT = "MFREC_SERVE"
 KEY = "MFREC_API_KEY"
+SHORTEST_KEY = 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Limits:
     text: int = 200
     points: int = 10_000
     body: int = 1_000_000
+
+
+def check_key(key: str, what: str) -> None:
+    """Raise ParameterError for an API key that is too short to be one; ``what`` says where it is from."""
+    if not key.isascii() or len(key) < SHORTEST_KEY:
+        raise ParameterError(
+            f"{what} must be at least {SHORTEST_KEY} ASCII characters, got {len(key)}: make one with "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,8 @@ class Settings:
         for row in fields(self.limits):
             if getattr(self.limits, row.name) < 1:
                 raise ParameterError(f"the limit {row.name} must be at least 1, got {getattr(self.limits, row.name)}")
-        if self.api_key is not None and not (self.api_key.isascii() and len(self.api_key) >= 16):
-            raise ParameterError("the API key must be at least 16 ASCII characters")
+        if self.api_key is not None:
+            check_key(self.api_key, "the API key")
 
     def to_environment(self) -> dict[str, str]:
         """Return environment variables that `from_environment` reads in a worker."""

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mfrec.directions import DIRECTIONS, SIDES, Pair
+from mfrec.directions import DIRECTIONS, SIDES, Pair, Side
 from mfrec.errors import ArtifactError
-from mfrec.model.label_search import LabelSearch
+from mfrec.model.ids import Id, IdMap
+from mfrec.model.label_search import LabelSearch, as_id
 from mfrec.model.recommender import Recommender
 from mfrec.storage import manifest
 from mfrec.storage.folder import open_folder
 from mfrec.storage.manifest import Manifest
 from mfrec.storage.store import Store, is_store
+
+# JavaScript's Number.MAX_SAFE_INTEGER
+_SAFE = 2**53 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,24 @@ class ServedModel:
         """Texts of both sides, ready to be searched."""
         return Pair.of(lambda side: LabelSearch.of(self.model, side))
 
+    @cached_property
+    def as_text(self) -> Pair[bool]:
+        """Whether the ids of a side are strings in JSON, integers or not.
+
+        JavaScript, and much else that reads JSON, keeps numbers as doubles, and silently rounds integers beyond 2^53.
+        Where a side has one such id all of its ids are strings, so that a client meets one kind.
+        """
+        return Pair.of(lambda side: _beyond_doubles(self.model.ids[side]))
+
+    def sent(self, side: Side, key: Id) -> Id:
+        """Return an id as it stands in an answer."""
+        return str(key) if self.as_text[side] else key
+
+    def received(self, side: Side, key: Id) -> Id:
+        """Return an id as the model has it; what cannot be one stays as it is."""
+        found = as_id(self.model.ids[side], key) if isinstance(key, str) and self.as_text[side] else None
+        return key if found is None else found
+
     def warm(self) -> None:
         """Touch everything that a request may need, and see that it answers.
 
@@ -55,12 +77,21 @@ class ServedModel:
         for direction in DIRECTIONS.values():
             ids = self.model.ids[direction.query]
             asked = [ids.id(n) for n in sorted({0, len(ids) // 2, len(ids) - 1})]
+            # the only one of its side is like nobody else
+            few = len(self.model.ids[direction.target]) <= (not direction.across)
             for ranking in self.model.recommend(direction.name, asked, exclude_seen=False):
-                if not len(ranking) or not np.isfinite(ranking.scores).all():
+                if (len(ranking) == 0 and not few) or not np.isfinite(ranking.scores).all():
                     raise ArtifactError(f"version {self.version} gives no usable answer to {direction.name}")
         for side in SIDES:
             self.search[side].find("a")
         _ = self.model.map, self.model.factors.gram
+
+
+def _beyond_doubles(ids: IdMap) -> bool:
+    """Whether some integer is beyond those that a double tells from their neighbours; the ids are ascending."""
+    if ids.kind == "str" or not len(ids):
+        return False
+    return int(ids.id(0)) < -_SAFE or int(ids.id(len(ids) - 1)) > _SAFE
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, whatever kills the process."""
+"""Folders and files that appear whole or not at all, whatever kills the process."""
 
 import ctypes
 import errno
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from mfrec.errors import ArtifactError, ParameterError, why_not_written
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -35,6 +37,36 @@ def replacing_folder(final: Path) -> Iterator[Path]:
     finally:
         # after a switch this is the old folder, otherwise the unfinished new one
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def replacing_file(final: Path) -> Iterator[Path]:
+    """Give a scratch file beside ``final`` that takes its place when the block ends without an error.
+
+    Raises
+    ------
+    ArtifactError
+        When the file cannot be written; whatever was there before is still there.
+    """
+    scratch = final.with_name(f".{final.name}.writing-{os.getpid()}")
+    try:
+        yield scratch
+        scratch.replace(final)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {final}, nothing there was changed: {why_not_written(error)}") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Raise ParameterError where a file could not be written, before hours of work end there."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
+        raise ParameterError(f"cannot write {path}: it is a folder, or its folder does not exist")
+    # a file is replaced by one that is written beside it
+    closed = [place for place in (folder, path) if place.exists() and not os.access(place, os.W_OK)]
+    if closed:
+        raise ParameterError(f"cannot write {path}: you may not write to {closed[0]}; choose another path")
 
 
 def flush(path: Path) -> None:

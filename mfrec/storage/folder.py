@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mfrec.arrays import Similarity
 from mfrec.directions import INDEX_KEYS, SIDES, Pair, Side
-from mfrec.errors import ArtifactError, BackendError, MfrecError
+from mfrec.errors import ArtifactError, BackendError, MfrecError, why_not_written
 from mfrec.index import BACKENDS, Candidates, Index, Indexes, IndexParams, build_indexes
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.check import Check
@@ -63,14 +63,20 @@ def save(model: Recommender, path: str | PathLike[str]) -> None:
             indexes = [_save_index(folder, key, index) for key, index in model.indexes.items()]
             manifest.write(folder, {**_describe(model), "indexes": indexes})
     except OSError as error:
-        raise ArtifactError(f"cannot save to {final}: {error.strerror or error}; nothing there was changed") from error
+        raise ArtifactError(f"cannot save to {final}, nothing there was changed: {why_not_written(error)}") from error
 
 
 def check_target(path: str | PathLike[str]) -> Path:
-    """Return where `save` would write; ArtifactError where something else is, before hours of work end there."""
+    """Return where `save` would write; ArtifactError where it could not, before hours of work end there."""
     final = _real(path)
     if final.exists() and not (final.is_dir() and (not any(final.iterdir()) or manifest.belongs(final))):
         raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
+    # the model is written beside its final name; folders that are missing are made
+    parent = next(folder for folder in final.parents if folder.exists())
+    if not parent.is_dir():
+        raise ArtifactError(f"cannot save to {final}: {parent} is a file; choose a path below a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ArtifactError(f"cannot save to {final}: you may not write to {parent}; choose another path")
     return final
 
 

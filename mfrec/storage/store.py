@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfrec.errors import ArtifactError, ParameterError
+from mfrec.errors import ArtifactError, ParameterError, why_not_written
 from mfrec.storage import manifest
 from mfrec.storage.atomic import flush, replacing_folder
 from mfrec.storage.folder import verify
@@ -120,7 +120,7 @@ class Store:
                 self._prune(keep)
         except OSError as error:
             raise ArtifactError(
-                f"cannot publish to {self.path}: {error.strerror or error}; it still serves what it did"
+                f"cannot publish to {self.path}, which still serves what it did: {why_not_written(error)}"
             ) from error
         return name
 
@@ -145,7 +145,7 @@ class Store:
                 verify(self.find(name))
                 self._point(name)
         except OSError as error:
-            raise ArtifactError(f"cannot roll {self.path} back: {error.strerror or error}") from error
+            raise ArtifactError(f"cannot roll {self.path} back: {why_not_written(error)}") from error
         return name
 
     def prune(self, keep: int = KEEP) -> list[str]:

@@ -20,6 +20,7 @@ from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DivergedError
 from mfrec.model.factors import Degree, Factors
 from mfrec.training.confidence import weigh
+from mfrec.training.memory import check_memory
 from mfrec.training.params import ALSParams, given
 from mfrec.training.same_side import same_side_maps
 
@@ -56,7 +57,10 @@ def solve(
     ------
     DataError
         When there is nothing to learn from; `DivergedError` where the fit did not stay finite.
+    ParameterError
+        When the factors cannot be held in memory.
     """
+    check_memory(interactions.shape, given(params, "factors"))
     weighed = weigh(interactions, params)
     weighting, degree, recent = weighed.weighting, weighed.degree, weighed.recent
     for side in SIDES:

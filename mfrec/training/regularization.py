@@ -23,6 +23,7 @@ from mfrec.training import recency
 from mfrec.training.confidence import counted, weigh
 from mfrec.training.held_out import TOO_MANY
 from mfrec.training.look import USER_SCALES, Candidate, Found, Look
+from mfrec.training.memory import check_memory
 from mfrec.training.params import DERIVED, ALSParams
 
 log = logging.getLogger("mfrec")
@@ -54,6 +55,8 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     sample of users where there are many interactions.
     """
     params = params or ALSParams()
+    if params.factors is not None:
+        check_memory(interactions.shape, params.factors)
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     by_time: dict[str, Any] = {name: getattr(params, name) for name in recency.NAMES}

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, MfrecError, ParameterError
+from mfrec.errors import DataError, MfrecError
+from mfrec.storage.atomic import replacing_file
 from mfrec.training.params import ALSParams
 
 HELD_OUT = "held_out"
@@ -59,7 +59,8 @@ def interactions_hash(interactions: Interactions, *, pairs_only: bool = True) ->
 def write_params(path: Path, params: ALSParams, held_out: HeldOut | None = None) -> None:
     """Write parameters as JSON, for ``mfrec fit --params``, and what was held out of the search for them."""
     values = asdict(params) | ({} if held_out is None else {HELD_OUT: asdict(held_out)})
-    path.write_text(json.dumps(values, indent=2) + "\n")
+    with replacing_file(path) as scratch:
+        scratch.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def read_params(path: Path) -> dict[str, Any]:
@@ -105,17 +106,6 @@ def leak(path: Path, test: HeldOut) -> str | None:
         f"{path} {why}: where it was tuned on this data, the figures are too good; "
         f"tune with --hold-out and evaluate with the same --split, fraction and seed"
     )
-
-
-def check_target(path: Path | None) -> None:
-    """Raise ParameterError where a file cannot be written, before hours of work end there."""
-    if path is None:
-        return
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir():
-        raise ParameterError(f"cannot write {path}: it is a folder, or its folder does not exist")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise ParameterError(f"cannot write {path}: you may not write there")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError, MfrecError, check_number
+from mfrec.errors import ArtifactError, DataError, MfrecError, check_number, why_not_written
+from mfrec.storage.atomic import check_file
 from mfrec.training.params import ALSParams
-from mfrec.tuning.params_file import check_target, interactions_hash
+from mfrec.tuning.params_file import interactions_hash
 
 log = logging.getLogger("mfrec")
 
@@ -65,7 +66,8 @@ class TrialLog:
     """
 
     def __init__(self, path: Path | None, search: dict[str, Any]) -> None:
-        check_target(path)
+        if path is not None:
+            check_file(path)
         self.path = path
         # as it is read back: tuples become lists
         self.search: dict[str, Any] = json.loads(json.dumps(search))
@@ -96,12 +98,16 @@ class TrialLog:
         return done
 
     def append(self, trial: Trial) -> None:
-        """Write one trial, on a line of its own."""
-        if self.path is not None:
+        """Write one trial, on a line of its own; ArtifactError where that cannot be written."""
+        if self.path is None:
+            return
+        try:
             with self.path.open("ab") as file:
                 if not file.tell():
                     file.write(_line({"search": self.search}))
                 file.write(_line(asdict(trial)))
+        except OSError as error:
+            raise ArtifactError(f"cannot write {self.path}: {why_not_written(error)}") from error
 
     @staticmethod
     def _drop(path: Path, rest: bytes, first: bool) -> None:

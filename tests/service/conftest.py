@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,16 @@ def _ids(side: mfrec.directions.Side, count: int, text: bool) -> mfrec.IdMap:
     # text ids hold what paths and JSON find hard
     names = [f"{side}/{n:03d} é?#%&" for n in range(count)]
     return mfrec.IdMap.of(side, names if text else range(1, count + 1))
+
+
+LARGE = (-(2**63), -(2**53) - 1, 2**53 + 1, 2**63 - 1)
+
+
+def with_large_ids(model: mfrec.Recommender) -> mfrec.Recommender:
+    """Return a model whose first two and last two users and items have ids that a double cannot hold."""
+    middle = Pair.of(lambda side: range(1, len(model.ids[side]) - 3))
+    ids = Pair.of(lambda side: mfrec.IdMap.of(side, [*LARGE[:2], *middle[side], *LARGE[2:]]))
+    return replace(model, ids=ids)
 
 
 def _adjacency(seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Adjacency:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,14 +10,15 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pytest
-from fastapi.routing import APIRoute
 
 import mfrec
 from mfrec.directions import DIRECTIONS, other
 from mfrec.model.map2d import coordinates
 from mfrec.service import routes
 from mfrec.service.errors import KINDS
-from tests.service.conftest import MakeModel, Serve
+from mfrec.storage.store import publish
+from tests.service.conftest import LARGE, MakeModel, Serve, with_large_ids
+from tests.waiting import wait_for
 
 Folders = Callable[[int], Path]
 
@@ -34,7 +35,7 @@ def model(folders: Folders) -> mfrec.Recommender:
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
-@pytest.mark.parametrize("query", ["", "?k=3", "?exclude_seen=false", "?k=1000&exclude_seen=true", "?k=5&x=1"])
+@pytest.mark.parametrize("query", ["", "?k=3", "?exclude_seen=false", "?k=1000&exclude_seen=true"])
 def test_one(client: httpx.Client, model: mfrec.Recommender, name: str, query: str) -> None:
     options = dict(re.findall(r"(\w+)=(\w+)", query))
     asked = model.recommend(
@@ -71,7 +72,7 @@ def test_a_direct_route_answers_as_the_framework_does(
             "k=",
         )
     ]
-    monkeypatch.setattr(routes.DirectRoute, "get_route_handler", APIRoute.get_route_handler)
+    monkeypatch.setattr(routes.DirectRoute, "answerer", routes.StrictRoute.answerer)
     framework = serve()
     for path in paths:
         answer, slow = client.get(path), framework.get(path)
@@ -186,7 +187,10 @@ def test_model_and_health(client: httpx.Client) -> None:
     assert body["counts"]["users"] == 40
     assert [row["name"] for row in body["directions"]] == list(DIRECTIONS)
     assert len(body["indexes"]) == 4
-    assert body["sides"] == {"user": {"ids": "int", "labels": False}, "item": {"ids": "int", "labels": True}}
+    assert body["sides"] == {
+        "user": {"ids": "int", "json": "number", "labels": False},
+        "item": {"ids": "int", "json": "number", "labels": True},
+    }
     assert body["refused"] is None
     assert body["check"]["verdict"] == body["manifest"]["check"]["verdict"]
     assert body["limits"]["k"] == 1000
@@ -214,6 +218,19 @@ BAD_GETS = [
     ("/v1/explain?item=1", "invalid", "either a user or the history"),
     ("/v1/explain?item=1&user=1&history=1", "invalid", "either a user or the history"),
     ("/v1/explain?item=1&history=77", "unknown-id", "the item '77'"),
+    (
+        "/v1/user2item/1?deny=393",
+        "invalid",
+        r"'deny': unknown query parameter, known are k, exclude_seen; a POST takes",
+    ),
+    ("/v1/user2item/1?kk=3&k=2", "invalid", "'kk': unknown"),
+    ("/v1/user2item/1?id=2", "invalid", "'id': unknown"),
+    ("/v1/user2item/1?K=3&=&x", "invalid", "'K': .*; '': .*; 'x': "),
+    ("/v1/user2item/4242?kk=3", "invalid", "'kk'"),
+    ("/v1/search?q=a&k=3", "invalid", r"'k': unknown query parameter, known are q, side, limit\."),
+    ("/v1/map?ids=3", "invalid", "'ids': unknown query parameter, known are side, limit, id"),
+    ("/v1/explain?user=1&item=1&k=3", "invalid", "'k': unknown"),
+    ("/v1/model?verbose=1", "invalid", "'verbose': unknown query parameter, there are none here"),
     ("/v1/film2film/1", "no-such-route", "user2item, item2item, user2user, item2user"),
     ("/static/../app.py", "no-such-route", ""),
     ("/static/%2e%2e%2fapp.py", "no-such-route", ""),
@@ -239,6 +256,8 @@ def check_problem(answer: Any, kind: str, sentence: str) -> dict[str, Any]:
 def test_bad_get(client: httpx.Client, path: str, kind: str, sentence: str) -> None:
     check_problem(client.get(path), kind, sentence)
 
+
+JSON = {"content-type": "application/json"}
 
 BAD_BODIES = [
     (b"{", "malformed", "not readable JSON"),
@@ -275,12 +294,169 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("body", "kind", "sentence"), BAD_BODIES)
 def test_bad_body(client: httpx.Client, body: bytes, kind: str, sentence: str) -> None:
-    answer = client.post("/v1/user2item", content=body, headers={"content-type": "application/json"})
+    answer = client.post("/v1/user2item", content=body, headers=JSON)
     check_problem(answer, kind, sentence)
 
 
+def test_every_route_refuses_an_unknown_query_parameter(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    asked = [(method, path) for path, methods in paths.items() if path.startswith("/v1/") for method in methods]
+    assert len(asked) >= 12
+    for method, path in asked:
+        answer = client.request(method, path.format(id=1), params={"nonsense": 1})
+        check_problem(answer, "invalid", "'nonsense': unknown query parameter, ")
+
+
+def test_a_body_may_not_bring_query_parameters(client: httpx.Client) -> None:
+    check_problem(client.post("/v1/user2item?k=3", json={"ids": [1]}), "invalid", "'k': .* there are none here")
+
+
+@pytest.mark.parametrize(
+    ("kind", "got"),
+    [(None, "it has none"), ("application/x-www-form-urlencoded", "'application/x-www-form-urlencoded'")],
+)
+def test_a_body_that_is_not_said_to_be_json_gets_a_sentence(client: httpx.Client, kind: str | None, got: str) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    for body in (b'{"ids": [1]}', b""):
+        problem = check_problem(client.post("/v1/user2item", content=body, headers=headers), "invalid", got)
+        assert "'content-type: application/json'" in problem["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8", "application/ld+json"])
+def test_a_body_that_is_said_to_be_json_is_read(client: httpx.Client, kind: str) -> None:
+    answer = client.post("/v1/user2item", content=b'{"ids": [1]}', headers={"content-type": kind})
+    assert answer.status_code == 200
+
+
+def integers(value: Any) -> Iterator[int]:
+    """Yield every integer of a JSON value."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from integers(part)
+    elif isinstance(value, int):
+        yield value
+
+
+@pytest.fixture
+def large(serve: Serve, make_model: MakeModel, tmp_path: Path) -> tuple[httpx.Client, mfrec.Recommender]:
+    model = with_large_ids(make_model(3))
+    model.save(tmp_path / "large")
+    return serve(tmp_path / "large"), model
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+@pytest.mark.parametrize("key", LARGE)
+def test_ids_beyond_doubles_are_strings_both_ways(
+    large: tuple[httpx.Client, mfrec.Recommender], name: str, key: int
+) -> None:
+    client, model = large
+    one = client.get(f"/v1/{name}/{key}?k=40&exclude_seen=false").json()
+    (expected,) = model.recommend(name, [key], 40, exclude_seen=False)
+    assert [r["id"] for r in one["results"]] == list(map(str, expected.ids))
+    assert one["query"]["id"] == str(key)
+    for ids in ([str(key)], [key]):
+        body = {"ids": ids, "k": 40, "exclude_seen": False}
+        (ranking,) = client.post(f"/v1/{name}", json=body).json()["rankings"]
+        assert ranking["results"] == one["results"]
+    denied = str(expected.ids[0])
+    body = {
+        "ids": [str(key)],
+        "allow": [denied, str(expected.ids[1]), "77777"],
+        "deny": [denied],
+        "exclude_seen": False,
+    }
+    (ranking,) = client.post(f"/v1/{name}", json=body).json()["rankings"]
+    assert [r["id"] for r in ranking["results"]] == [str(expected.ids[1])]
+    (folded,) = client.post(f"/v1/{name}", json={"history": [str(key)], "k": 40}).json()["rankings"]
+    assert str(key) not in [r["id"] for r in folded["results"] if DIRECTIONS[name].across]
+
+
+def test_large_ids_that_are_unknown_have_near_misses(large: tuple[httpx.Client, mfrec.Recommender]) -> None:
+    client, _ = large
+    for answer in (client.get(f"/v1/user2item/{2**63 - 2}"), client.post("/v1/user2item", json={"ids": ["9" * 18]})):
+        near = check_problem(answer, "unknown-id", "does not know the user")["near"]
+        assert str(2**63 - 1) in [entry["id"] for entry in near]
+
+
+def test_sides_say_how_their_ids_travel(
+    large: tuple[httpx.Client, mfrec.Recommender], serve: Serve, make_model: MakeModel, tmp_path: Path
+) -> None:
+    sides = large[0].get("/v1/model").json()["sides"]
+    assert {side: (sides[side]["ids"], sides[side]["json"]) for side in sides} == {
+        "user": ("int", "string"),
+        "item": ("int", "string"),
+    }
+    make_model(3, text_ids=True).save(tmp_path / "text")
+    assert serve(tmp_path / "text").get("/v1/model").json()["sides"]["user"]["json"] == "string"
+
+
+@pytest.mark.parametrize("kind", ["small", "large", "text"])
+def test_every_route_answers_its_own_examples_without_an_integer_that_would_be_rounded(
+    serve: Serve, make_model: MakeModel, tmp_path: Path, kind: str
+) -> None:
+    """What the page of the API offers is of the model that is being served, and works."""
+    model = make_model(3, text_ids=kind == "text")
+    (with_large_ids(model) if kind == "large" else model).save(tmp_path / "m")
+    client = serve(tmp_path / "m")
+    document = client.get("/openapi.json").json()
+    assert all(abs(number) < 2**53 for number in integers(document["paths"]))
+    asked = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            given = {p["name"]: p["example"] for p in operation.get("parameters", ()) if "example" in p}
+            assert {p["name"] for p in operation.get("parameters", ()) if p["required"]} <= set(given)
+            address = path.format(**{name: quote(str(text), safe="") for name, text in given.items()})
+            query = {name: text for name, text in given.items() if f"{{{name}}}" not in path}
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for example in content.get("examples", {"": {"value": None}}).values():
+                answer = client.request(method, address, params=query, json=example["value"])
+                assert answer.status_code == 200, (path, answer.text)
+                assert all(abs(number) < 2**53 for number in integers(answer.json())), path
+                results = answer.json().get("results", [1]), answer.json().get("rankings", [{"results": [1]}])
+                assert results[0], path
+                assert results[1][0]["results"], path
+                asked += 1
+    assert asked >= 4 + 8 + 4
+
+
+def test_examples_follow_what_is_served(serve: Serve, folders: Folders, make_model: MakeModel, tmp_path: Path) -> None:
+    def example(client: httpx.Client) -> Any:
+        paths = client.get("/openapi.json").json()["paths"]
+        return paths["/v1/user2item/{id}"]["get"]["parameters"][0].get("example")
+
+    (tmp_path / "store" / "versions").mkdir(parents=True)
+    client = serve(tmp_path / "store")
+    assert example(client) is None
+    publish(folders(0), tmp_path / "store")
+    wait_for(lambda: example(client))
+    first = mfrec.load(folders(0))
+    assert example(client) == str(first.ids.user.id(int(first.adjacency.user.degree.argmax())))
+    make_model(0, text_ids=True).save(tmp_path / "text")
+    publish(tmp_path / "text", tmp_path / "store")
+    wait_for(lambda: example(client).startswith("user/"))
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1)], ids=str)
+def test_the_only_one_of_its_side_is_served(
+    serve: Serve, make_model: MakeModel, tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    users, items = shape
+    make_model(0, users=users, items=items).save(tmp_path / "m")
+    client = serve(tmp_path / "m")
+    assert client.get("/readyz").status_code == 200
+    sizes = {"user": users, "item": items}
+    for name, direction in DIRECTIONS.items():
+        expected = sizes[direction.target] - (not direction.across)
+        query = "?k=10&exclude_seen=false"
+        assert len(client.get(f"/v1/{name}/1{query}").json()["results"]) == expected
+        body = {"ids": [1], "exclude_seen": False}
+        assert len(client.post(f"/v1/{name}", json=body).json()["rankings"][0]["results"]) == expected
+    for path in ("/v1/model", "/v1/map", "/v1/explain?user=1&item=1", "/v1/search?q=star", "/openapi.json"):
+        assert client.get(path).status_code == 200
+
+
 def test_a_body_that_lies_about_its_length_is_cut_off(client: httpx.Client) -> None:
-    answer = client.post("/v1/user2item", content=(b" " * 100_000 for _ in range(20)))
+    answer = client.post("/v1/user2item", content=(b" " * 100_000 for _ in range(20)), headers=JSON)
     check_problem(answer, "too-large", "1000000 bytes")
 
 
@@ -336,7 +512,7 @@ def test_api_key(serve: Serve) -> None:
 
 def test_other_origins_may_read_only_where_they_are_named(serve: Serve, client: httpx.Client) -> None:
     asked = {"origin": "https://a.example"}
-    assert "access-control-allow-origin" not in client.get("/v1/user2item/1?x=1", headers=asked).headers
+    assert "access-control-allow-origin" not in client.get("/v1/user2item/1?k=1", headers=asked).headers
     named = serve(origins=("https://a.example",))
     for path in ("/v1/user2item/1", "/v1/model"):
         assert named.get(path, headers=asked).headers["access-control-allow-origin"] == "https://a.example"
@@ -351,7 +527,7 @@ def test_whatever_breaks_inside_no_traceback_leaves(
 
     monkeypatch.setattr("mfrec.service.handlers.one", broken)
     monkeypatch.setattr("mfrec.service.handlers.search", broken)
-    for path in ("/v1/user2item/1", "/v1/user2item/1?x=1", "/v1/search?q=a"):
+    for path in ("/v1/user2item/1", "/v1/user2item/1?k=1", "/v1/search?q=a"):
         answer = client.get(path)
         check_problem(answer, "internal", "log says why")
         assert "secret" not in answer.text

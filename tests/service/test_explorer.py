@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 import mfrec
+from mfrec.directions import DIRECTIONS
 from mfrec.storage.store import publish
-from tests.service.conftest import Serve
+from tests.service.conftest import LARGE, MakeModel, Serve, with_large_ids
 from tests.waiting import LIMIT, wait_for
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -261,6 +262,70 @@ def test_labels_are_text_and_never_markup(explore: Callable[[str], Page]) -> Non
     assert page.errors() == []
 
 
+def test_ids_that_javascript_would_round_arrive_as_they_are(
+    browser: Any, serve: Serve, make_model: MakeModel, tmp_path: Path
+) -> None:
+    model = with_large_ids(make_model(0))
+    model.save(tmp_path / "m")
+    client = serve(tmp_path / "m")
+    for user, item in ((LARGE[-1], LARGE[0]), (LARGE[0], LARGE[-1])):
+        page = Page(browser, client, f"/?user={user}&item={item}")
+        page.drawn()
+        assert page.texts(".asked")[0] == f"user\n{user}"
+        assert page.texts(".asked")[1].endswith(f"id {item}")
+        assert page.results("user2user") == shown_users(model.user2user(user))
+        assert page.results("user2item") == model.user2item(user).labels
+        assert page.results("item2item") == model.item2item(item).labels
+        assert page.results("item2user") == shown_users(model.item2user(item))
+    # the first list with such an id in it, which is clicked on
+    asked, place, key = next(
+        (user, place, key)
+        for user in model.ids.user
+        for place, key in enumerate(model.user2user(user).ids)
+        if key in LARGE
+    )
+    page = Page(browser, client, f"/?user={asked}&item=1")
+    page.drawn()
+    page.click(f"[data-direction=user2user] li:nth-child({place + 1}) .hit")
+    page.wait(lambda: page.texts(".asked")[0] == f"user\n{key}")
+    assert f"user={key}&" in page.browser.current_url
+    # by search, and in the history of somebody new
+    page.search(str(LARGE[-1]))
+    page.click(".option[data-side=user]")
+    page.wait(lambda: page.texts(".asked")[0] == f"user\n{LARGE[-1]}")
+    page.search(str(LARGE[0]))
+    page.click(".option[data-side=item]")
+    page.wait(lambda: page.texts(".asked")[1].endswith(f"id {LARGE[0]}"))
+    page.wait(lambda: page.text("#add") == f"Add {page.texts('.asked')[1].split(chr(10))[1]}")
+    page.click("#add")
+    page.wait(lambda: page.texts(".asked")[0] == "user\nsomebody new")
+    assert page.browser.current_url.endswith(f"item={LARGE[0]}&watched={LARGE[0]}")
+    first = model.recommend_vectors("user2item", model.fold_in("user", [LARGE[0]]), deny=[LARGE[0]])[0]
+    page.wait(lambda: page.results("user2item") == first.labels)
+    page.wait(lambda: page.texts(".chips li"))
+    page.click(".chips .drop")
+    page.wait(lambda: not page.texts(".chips li"))
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1)], ids=str)
+def test_the_only_one_of_its_side_has_empty_lists(
+    browser: Any, serve: Serve, make_model: MakeModel, tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    users, items = shape
+    make_model(0, users=users, items=items).save(tmp_path / "m")
+    page = Page(browser, serve(tmp_path / "m"))
+    page.drawn()
+    assert not page.find("#alert").is_displayed()
+    assert len(page.results("user2user")) == users - 1
+    assert len(page.results("item2item")) == items - 1
+    empty = [direction for direction in DIRECTIONS if not page.results(direction)]
+    assert empty
+    for direction in empty:
+        assert page.text(f"[data-direction={direction}] .quiet") == "Nothing is left to recommend."
+    assert page.errors() == []
+
+
 def test_a_service_that_stops_is_told(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "store" / "versions").mkdir(parents=True)
     client = serve(tmp_path / "store")
@@ -338,6 +403,27 @@ def test_the_api_page_lists_every_route(explore: Callable[[str], Page], client: 
     assert page.errors() == []
     elsewhere = "return performance.getEntriesByType('resource').map((e) => e.name)"
     assert all(name.startswith((page.address, "data:")) for name in page.browser.execute_script(elsewhere))
+
+
+def try_out(page: Page, block: str) -> None:
+    """Send the request of one route as the page offers it, and wait for its answer."""
+    page.click(f"{block} .opblock-summary-control")
+    page.wait(lambda: page.texts(f"{block} .try-out__btn"))
+    page.click(f"{block} .try-out__btn")
+    page.wait(lambda: page.texts(f"{block} .execute"))
+    page.click(f"{block} .execute")
+    page.wait(lambda: page.text(f"{block} .live-responses-table .response .response-col_status"))
+
+
+def test_the_api_page_offers_examples_that_answer(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
+    page = explore("/docs")
+    page.wait(lambda: page.texts(".opblock"))
+    for block in (".opblock-get", ".opblock-post"):
+        try_out(page, block)
+        assert page.text(f"{block} .live-responses-table .response .response-col_status").startswith("200")
+    asked = model.ids.user.id(int(model.adjacency.user.degree.argmax()))
+    assert f"/v1/user2item/{asked}?" in page.text(".opblock-get .request-url")
+    assert page.errors() == []
 
 
 def test_the_api_page_asks_for_the_key(browser: Any, serve: Serve) -> None:

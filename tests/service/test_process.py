@@ -1,6 +1,7 @@
 """The process: what it imports, prints and takes from slow clients, and how it stops."""
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +20,7 @@ from typing import IO, Any
 import httpx
 import pytest
 
+from mfrec.cli import main
 from mfrec.service.settings import Settings
 from mfrec.storage.store import publish
 from tests.service.conftest import Serve
@@ -209,11 +212,59 @@ def test_a_mistake_is_one_line(folders: Folders, tmp_path: Path, arguments: list
 
 def test_an_address_in_use_is_one_line(folders: Folders) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [*MFREC, "serve", str(folders(0)), "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
-    assert done.returncode != 0
-    assert "address already in use" in done.stderr
-    assert "Traceback" not in done.stderr
+        port = str(taken.getsockname()[1])
+        for workers in ("1", "2"):
+            command = [*MFREC, "serve", str(folders(0)), "--port", port, "--workers", workers]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+            assert done.returncode == 2
+            assert done.stderr == (
+                f"mfrec: cannot listen on 127.0.0.1 port {port}: Address already in use; stop what listens there, or "
+                "choose another port with --port\n"
+            )
+
+
+def test_an_address_of_another_machine_is_one_line(folders: Folders) -> None:
+    # 192.0.2.0/24 is for documentation: no machine has it
+    command = [*MFREC, "serve", str(folders(0)), "--host", "192.0.2.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.endswith("; name an address of this machine with --host\n")
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_key_that_is_too_short_is_told_with_where_it_is_from(
+    folders: Folders, tmp_path: Path, from_file: bool
+) -> None:
+    (tmp_path / "key").write_text("short\n")
+    options = ["--api-key-file", str(tmp_path / "key")] if from_file else []
+    environment = {**os.environ, "MFREC_API_KEY": "short"}
+    command = [*MFREC, "serve", str(folders(0)), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    where = tmp_path / "key" if from_file else "MFREC_API_KEY"
+    assert f"the API key in {where} must be at least 16 ASCII characters, got 5: make one with python -c" in done.stderr
+
+
+def test_workers_without_a_temporary_folder_are_told(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere(**_: str) -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", nowhere)
+    # it would stay for the tests after this one
+    monkeypatch.setattr("mfrec.service.server.set_up_log", lambda **_: None)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main(["serve", str(folders(0)), "--port", "0", "--workers", "2"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        "mfrec: several workers share a temporary folder, and none can be made: No usable temporary directory found in "
+        "['/tmp']; set TMPDIR to a folder that can be written, or serve with --workers 1\n"
+    )
 
 
 def test_publish_and_rollback_print_the_version(folders: Folders, tmp_path: Path) -> None:
@@ -273,10 +324,13 @@ def answered(client: httpx.Client, sent: bytes) -> bytes:
         return all_of(connection)
 
 
+JSON = b"content-type: application/json\r\n"
+
+
 def test_a_slow_body_is_not_waited_for(serve: Serve, hurry: Hurry) -> None:
     client = serve()
     with hurry("timeout"):
-        slow = answered(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\ncontent-length: 50\r\n\r\n{")
+        slow = answered(client, b"POST /v1/user2item HTTP/1.1\r\nhost: a\r\n" + JSON + b"content-length: 50\r\n\r\n{")
     assert slow.startswith(b"HTTP/1.1 408 ")
     assert b"urn:mfrec:problem:too-slow" in slow
     assert client.get("/v1/user2item/1").status_code == 200

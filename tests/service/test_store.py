@@ -236,7 +236,7 @@ def test_a_full_disk_changes_nothing(
 
     target: Any = shutil if step == "copyfile" else Store
     monkeypatch.setattr(target, "copyfile" if step == "copyfile" else "_point", full)
-    with pytest.raises(ArtifactError, match="No space left on device; it still serves what it did"):
+    with pytest.raises(ArtifactError, match="which still serves what it did: No space left on device: free some space"):
         publish(folders(1), path)
     monkeypatch.undo()
     assert Store(path).versions == ["000001"]

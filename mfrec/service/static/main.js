@@ -12,8 +12,8 @@ let first = {};
 let running = null;
 let begun = false;
 
-/** An id from the address, of the kind that the model has. */
-const typed = (side, text) => (model.sides[side].ids === "int" && /^-?\d+$/.test(text) ? Number(text) : text);
+/** An id from the address, of the kind that answers have it in: integers that JavaScript would round are strings. */
+const typed = (side, text) => (model.sides[side].json === "number" && /^-?\d+$/.test(text) ? Number(text) : text);
 
 function chosen() {
   const query = new URLSearchParams(location.search);

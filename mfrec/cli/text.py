@@ -1,0 +1,42 @@
+"""Text for a terminal: ids and labels come from data, and may hold anything."""
+
+import shlex
+from unicodedata import bidirectional, category
+
+# characters of a cell of a table, and of a heading
+WIDEST = 60
+
+# what breaks a line, moves the cursor or has no form in UTF-8 (control characters, separators, lone surrogates)
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# what turns the direction of all that follows
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+def one_line(text: str) -> str:
+    """Return a text that stays on its line: line breaks and control characters are escaped as in Python."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if category(c) in _BREAKING or bidirectional(c) in _TURNING else c for c in text)
+
+
+def clipped(text: str) -> str:
+    """Return a text on one line, of at most `WIDEST` characters."""
+    # what is cut off need not be escaped
+    line = one_line(text[: WIDEST + 1])
+    return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
+
+
+def with_utf8(text: str) -> str:
+    """Return a text that has a UTF-8 form: of lone surrogates, which ids and labels may hold, their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def to_paste(command: str, *arguments: object, options: tuple[object, ...] = ()) -> str:
+    """Return a command of mfrec's, quoted for a shell; what begins with ``-`` is kept from being an option."""
+    given = [str(argument) for argument in arguments]
+    guard = ["--"] if any(text.startswith("-") for text in given) else []
+    return shlex.join(["mfrec", command, *map(str, options), *guard, *given])
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
