@@ -79,9 +79,9 @@ class ContentModel:
             When a column is missing, or one of numbers holds something else.
         """
         if not len(table):
-            return np.zeros((0, self.regression.coef_.shape[0]), np.float32)
+            return np.zeros((0, np.size(self.regression.intercept_)), np.float32)
         found = self.regression.predict(self.features.transform(clean(table, self.texts, self.numbers)))
-        return np.ascontiguousarray(found * self.scale, np.float32)
+        return np.ascontiguousarray(found.reshape(len(table), -1) * self.scale, np.float32)
 
 
 def fit_content(
@@ -273,9 +273,9 @@ def _chosen(
     folds, given = KFold(FOLDS, shuffle=True, random_state=seed), {"sample_weight": shares}
     best, least, kept = 0.0, np.inf, factors
     for alpha in sorted(alphas, reverse=True):
-        predicted = components.inverse_transform(
-            cross_val_predict(_ridge(alpha), matrix, targets, cv=folds, params=given)
-        )
+        found = cross_val_predict(_ridge(alpha), matrix, targets, cv=folds, params=given)
+        # of a single component scikit-learn makes a flat array
+        predicted = components.inverse_transform(found.reshape(targets.shape))
         error = 1.0 - float(r2_score(factors, predicted, sample_weight=shares, multioutput="variance_weighted"))
         if error > least:
             break
