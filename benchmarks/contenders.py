@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import mfrec
 from benchmarks.judge import Contender
 from benchmarks.protocols import Split
+from mfrec.coldstart.catalogue import title_years
 from mfrec.coldstart.content import fit_content, weights_of
 from mfrec.evaluation import Scorer
 from mfrec.evaluation.baselines import at_random, constant, dot
@@ -68,13 +69,21 @@ def mfrec_with(split: Split, **changes: Any) -> Contender:
 
 
 def titles_in_words(split: Split, **changes: Any) -> Contender:
-    """Fit mfrec, and give titles without any event a vector from their words, as a title tower does."""
+    """Fit mfrec, and give titles without any event a vector from their words and year, as a title tower does."""
     began = time.perf_counter()
     params = mfrec.ALSParams(**{"seed": split.seed, **changes})
     factors, degree = mfrec.fit_als(split.train, params), split.train.degree.item
     titles, warm = pd.DataFrame({"title": list(split.train.ids.item)}), degree > 0
-    weights = weights_of("item", degree[warm])
-    content = fit_content(factors.item[warm], titles[warm], text=["title"], weights=weights, seed=split.seed)
+    titles["year"] = title_years(titles["title"])
+    content = fit_content(
+        factors.item[warm],
+        titles[warm],
+        text=["title"],
+        numbers=["year"] if titles.loc[warm, "year"].notna().any() else [],
+        weights=weights_of("item", degree[warm]),
+        degree=degree[warm],
+        seed=split.seed,
+    )
     items = factors.item.copy()
     items[~warm] = content.vectors(titles[~warm])
     seconds = time.perf_counter() - began

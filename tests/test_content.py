@@ -11,7 +11,9 @@ import pytest
 
 import mfrec
 from benchmarks.every_answer import check
-from mfrec.coldstart.content import fit_content
+from mfrec.coldstart.catalogue import Catalogue
+from mfrec.coldstart.content import fit_content, scale_of
+from mfrec.coldstart.evaluate import HELD_OUT, evaluate_cold
 from mfrec.coldstart.extend import with_cold
 from mfrec.data.movielens import load_items, load_users, tells_users
 from mfrec.data.synthetic import GENRES, Sample, sample
@@ -257,3 +259,108 @@ def test_weights_are_left_as_they_were() -> None:
     table = pd.DataFrame({"genre": list("abababababab")})
     fit_content(np.eye(12, dtype=np.float32), table, categories=["genre"], weights=weights)
     assert weights.tolist() == list(range(1, 13))
+
+
+SERIES = ("Captain Ocelot", "Night Ferry", "The Long Ladder", "Copper Moon", "Seven Lanterns", "Aunt Perpetua")
+
+
+def planted(parts: int = 5) -> tuple[pd.DataFrame, "np.ndarray[Any, np.dtype[np.float32]]"]:
+    """Return titles of some series, and a vector per title that is near its series' direction."""
+    rng = np.random.default_rng(3)
+    directions = np.eye(len(SERIES), 12)
+    titles = [f"{name} {part}" for name in SERIES for part in ("", *range(2, parts + 1))]
+    vectors = np.repeat(directions, parts, axis=0) + rng.normal(0, 0.1, (len(titles), 12))
+    return pd.DataFrame({"title": titles}), vectors.astype(np.float32)
+
+
+@pytest.mark.parametrize("number", ["6", "II", "Part 2", "(1997)"])
+def test_a_sequel_lies_near_the_first_part(number: str) -> None:
+    table, vectors = planted()
+    content = fit_content(vectors, table, text=["title"])
+    found = content.vectors(pd.DataFrame({"title": [f"{name} {number}" for name in SERIES]}))
+    assert found.argmax(axis=1).tolist() == list(range(len(SERIES)))
+
+
+def test_titles_of_any_kind_get_finite_vectors() -> None:
+    table, vectors = planted()
+    content = fit_content(vectors, table, text=["title"])
+    hostile = ["", " ", None, np.nan, 7, "\x00", "|||", "\u202e\U0001f600", "e\u0301", "a" * 100_000, "Ocelot " * 1_000]
+    found = content.vectors(pd.DataFrame({"title": pd.Series(hostile, dtype=object)}))
+    assert found.shape == (len(hostile), 12)
+    assert np.isfinite(found).all()
+    # nothing known is nothing told: all of them get the vector of a title without words
+    np.testing.assert_array_equal(found[:4], np.repeat(found[:1], 4, axis=0))
+
+
+def test_a_row_alone_gets_what_it_gets_in_a_batch() -> None:
+    table, vectors = planted()
+    table["year"] = np.where(np.arange(len(table)) % 4 == 0, np.nan, 1990 + np.arange(len(table)) % 7)
+    content = fit_content(vectors, table, text=["title"], numbers=["year"], degree=np.arange(1, 31))
+    alone = np.concatenate([content.vectors(table[n : n + 1]) for n in range(len(table))])
+    np.testing.assert_allclose(alone, content.vectors(table), rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_vectors() -> None:
+    table, vectors = planted()
+    first, again, other_folds = (fit_content(vectors, table, text=["title"], seed=seed) for seed in (1, 1, 2))
+    assert first.vectors(table).tobytes() == again.vectors(table).tobytes()
+    assert (first.alpha, first.error, first.scale) == (again.alpha, again.error, again.scale)
+    assert first.error != other_folds.error
+
+
+def test_predictions_are_as_long_as_interactions_find_the_vectors() -> None:
+    """Few items are popular, and their vectors are long: what is predicted for all alike is too short for a list."""
+    rng = np.random.default_rng(0)
+    degree = np.where(np.arange(200) % 20 == 0, 500, 1)
+    vectors = (degree[:, None] ** 0.5 * np.array([1.0, 0.5, 0.0]) + rng.normal(0, 0.1, (200, 3))).astype(np.float32)
+    table = pd.DataFrame({"genre": rng.choice(["a", "b"], 200)})
+    plain = fit_content(vectors, table, categories=["genre"])
+    scaled = fit_content(vectors, table, categories=["genre"], degree=degree)
+    assert plain.scale == 1
+    assert scaled.scale > 2
+    np.testing.assert_allclose(scaled.vectors(table), plain.vectors(table) * scaled.scale, rtol=1e-5)
+    by_interactions = np.average(np.linalg.norm(vectors, axis=1), weights=degree)
+    assert np.linalg.norm(scaled.vectors(table), axis=1).mean() == pytest.approx(by_interactions, rel=0.1)
+    # the least squares of one factor, whatever is given
+    assert scale_of(vectors, vectors / 4, degree) == pytest.approx(4)
+    assert scale_of(vectors, vectors * 4, degree) == 1
+    assert scale_of(vectors, np.zeros_like(vectors), degree) == 1
+
+
+@pytest.mark.parametrize("factors", [1, 2, 40])
+@pytest.mark.parametrize("columns", [{"text": ["title"]}, {"categories": ["title"]}, {"numbers": ["year"]}])
+def test_the_smallest_tables(factors: int, columns: dict[str, Any]) -> None:
+    table = pd.DataFrame({"title": [f"word{n % 3}" for n in range(10)], "year": [1990.0, np.nan] * 5})
+    vectors = np.random.default_rng(0).normal(size=(10, factors)).astype(np.float32)
+    found = fit_content(vectors, table, **columns, degree=np.arange(1, 11)).vectors(table)
+    assert found.shape == (10, factors)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 2.5])
+def test_vectors_that_are_all_the_same(value: float) -> None:
+    table = pd.DataFrame({"genre": list("abc") * 5})
+    content = fit_content(np.full((15, 4), value, np.float32), table, categories=["genre"], degree=np.ones(15))
+    np.testing.assert_allclose(content.vectors(table), value, atol=1e-5)
+    assert content.scale == pytest.approx(1)
+
+
+def test_the_penalty_is_chosen_among_those_given() -> None:
+    table, vectors = planted()
+    noise = np.random.default_rng(0).normal(size=vectors.shape).astype(np.float32)
+    assert fit_content(vectors, table, text=["title"], alphas=(0.5, 500.0)).alpha == 0.5
+    assert fit_content(noise, table, text=["title"], alphas=(0.5, 500.0)).alpha == 500.0
+
+
+def test_a_large_share_of_real_titles_is_ranked_right(movielens_home: Path) -> None:
+    """Over five seeds the mean is 0.25 among all columns of ml-100k; items counted by their users give 0.22."""
+    likes, movies = mfrec.load_movielens("ml-100k"), Catalogue.movielens("ml-100k", "item")
+    found = []
+    for seed in (42, 43, 44):
+        params = mfrec.ALSParams(seed=seed)
+        report = evaluate_cold(
+            likes, movies.table, key=movies.key, **movies.roles, fraction=0.1, k=10, params=params, seed=seed
+        )
+        found.append(report.value(ranked=HELD_OUT, metric="hit_rate", k=10))
+    assert np.mean(found) > 0.21

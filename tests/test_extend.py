@@ -118,7 +118,7 @@ def test_nothing_of_what_is_held_out_is_learnt_from(known: Sample) -> None:
 def test_the_report_for_programs_and_its_figures(known: Sample) -> None:
     report = evaluated(known, "user", seed=1)
     held = json.loads(report.to_json())
-    assert (held["side"], held["columns"], len(held["rows"])) == ("user", ["genre"], 5 * 3 * 2)
+    assert (held["side"], held["columns"], len(held["rows"])) == ("user", ["genre"], 5 * 4 * 2)
     assert evaluated(known, "user", seed=1) == report
     assert evaluated(known, "user", seed=2) != report
     row = next(r for r in report.rows if (r.contender, r.metric, r.k) == ("popularity", "recall", 15))

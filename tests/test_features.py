@@ -1,37 +1,70 @@
 """Columns become features: words, values, and curves over numbers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mfrec.coldstart.content import fit_content
-from mfrec.coldstart.features import KNOTS, clean, hats, knots
+from mfrec.coldstart.features import KNOTS, clean, features, knots
 from mfrec.errors import DataError
 
-numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
+numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40)
+
+
+def curve(learnt: Sequence[float | None], asked: Sequence[float | None]) -> NDArray[np.float64]:
+    """Return the features of a column of numbers, from knots at those that were learnt from."""
+    known, new = (clean(pd.DataFrame({"age": column}), [], ["age"]) for column in (learnt, asked))
+    found: NDArray[np.float64] = features(known, [], [], ["age"]).fit(known).transform(new)
+    return found
 
 
 @given(numbers, numbers)
 def test_a_number_is_split_between_the_two_knots_around_it(learnt: list[float], asked: list[float]) -> None:
-    places = knots(learnt)
-    assert len(places) <= KNOTS
+    places = knots(pd.Series(learnt))
+    assert 2 <= len(places) <= KNOTS
     assert (np.diff(places) > 0).all()
-    found = hats(asked, places)
+    found = curve(learnt, asked)
+    assert found.shape == (len(asked), len(places))
     assert (found >= 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert ((found > 0).sum(axis=1) <= 2).all()
+    assert ((found > 1e-12).sum(axis=1) <= 2).all()
     # read back, the weights give the number itself, or the knot at the end beyond which it lies
     np.testing.assert_allclose(found @ places, np.clip(asked, places[0], places[-1]), rtol=1e-6, atol=1e-6)
 
 
 def test_what_is_missing_is_no_value() -> None:
-    assert hats([np.nan, 1.0], np.array([0.0, 2.0])).tolist() == [[0, 0], [0.5, 0.5]]
+    found = curve([0.0, 2.0, None], [None, 1.0])
+    assert (found[0] == 0).all()
+    assert found[1].sum() == pytest.approx(1)
     table = pd.DataFrame({"year": [1990, None, 2000], "note": ["x", None, 3]})
     cleaned = clean(table, ["note"], ["year"])
     assert cleaned["note"].tolist() == ["x", "", "3"]
     assert cleaned["year"].isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e300, 5e-324])
+def test_a_constant_column_tells_known_from_missing(value: float) -> None:
+    found = curve([value, value, None], [value, None, value + 7])
+    assert np.isfinite(found).all()
+    assert found.sum(axis=1).tolist() == [1, 0, 1]
+
+
+def test_a_column_of_few_values_has_a_knot_at_each() -> None:
+    found = curve([0.0] * 90 + [1.0] * 9 + [5.0], [0.0, 5.0])
+    assert found[0].tolist() == [1, *[0] * (found.shape[1] - 1)]
+    assert found[1].tolist() == [*[0] * (found.shape[1] - 1), 1]
+
+
+def test_pairs_of_words_are_features() -> None:
+    """Two words in a row tell a series from titles that happen to have one of them."""
+    table = clean(pd.DataFrame({"title": ["Star Trek IV", "Trek of a Star", "Die Hard 2"]}), ["title"], [])
+    found = features(table, ["title"], [], []).fit(table).get_feature_names_out()
+    assert {"star trek", "trek iv", "hard 2", "2"} <= {name.split("__")[1] for name in found}
 
 
 def test_text_of_numbers_counts_as_numbers() -> None:

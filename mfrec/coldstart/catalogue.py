@@ -105,7 +105,7 @@ class Catalogue:
             categories = ("gender", "occupation", "region")
             return cls(users, "user_id", categories=categories, numbers=("age",), name=f"{source}'s table of users")
         movies = load_items(source)
-        dated = movies.assign(year=movies["title"].str.extract(_YEAR, expand=False).astype("float64"))
+        dated = movies.assign(year=title_years(movies["title"]))
         name = f"{source}'s table of movies"
         return cls(dated, "item_id", text=("title", "genres"), numbers=("year",), label="title", name=name)
 
@@ -140,6 +140,11 @@ class Catalogue:
     @cached_property
     def _by_id(self) -> pd.DataFrame:
         return self.table.set_index(self.key, drop=False)
+
+
+def title_years(titles: "pd.Series[str]") -> "pd.Series[float]":
+    """Return the years that MovieLens titles end in, as float64; NaN where one ends otherwise."""
+    return titles.str.extract(_YEAR, expand=False).astype("float64")
 
 
 def _of_kind(column: "pd.Series[Any]", ids: IdMap, path: Path) -> "pd.Series[Any]":

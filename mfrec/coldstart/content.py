@@ -1,11 +1,12 @@
 """Cold start from content: vectors for items or users without interactions.
 
 What is known about them (title, genres, any text, categories or numbers) is turned into features, and ridge
-regression maps the features onto the fitted vectors, as the title tower of a two-tower network does.
-`mfrec.coldstart.extend` places the vectors into the model.
+regression maps the features onto the fitted vectors, as the title tower of a two-tower network does. One factor for all
+predictions makes them as long as the vectors that most interactions are with. `mfrec.coldstart.extend` places the
+vectors into the model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,13 +24,18 @@ from mfrec.errors import DataError
 from mfrec.index import IndexParams
 from mfrec.model.recommender import Recommender
 
-ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
+# the penalty is chosen on so many principal components of the vectors: all of them choose the same, and take longer
+COMPONENTS = 32
+# of the solver; a tenth of it is no better and takes longer
+TOLERANCE = 1e-3
 
-# The vectors of items with few users are noise, so an item counts by its users. Of users, what the many with a short
-# history take has to be on a list, and popularity by interactions is that of the few with a long one. How much so was
-# cross-validated on training users of ml-100k: see the README of `mfrec.evaluation`.
-EXPONENTS = Pair(user=-0.75, item=1.0)
+# An item's length is its popularity, and new items are told apart by it: where items count by their users, the length
+# is learnt from the popular ones alone, and unpopular items that look like them come out as long. Of users, what the
+# many with a short history take has to be on a list, and popularity by interactions is that of the few with a long
+# one. How both were chosen: see the README of `mfrec.evaluation`.
+EXPONENTS = Pair(user=-0.75, item=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +49,10 @@ class ContentModel:
     alpha
         Weight of the ridge penalty, chosen by cross-validation.
     error
-        Share of the vectors' variance that is left unexplained in cross-validation: 0 is perfect, 1 as good as
-        the mean vector.
+        Share of the vectors' variance that the regression leaves unexplained in cross-validation: 0 is perfect, 1 as
+        good as the mean vector.
+    scale
+        What every prediction is multiplied by; see `scale_of`.
     features, regression
         The fitted scikit-learn parts.
     """
@@ -53,6 +61,7 @@ class ContentModel:
     numbers: tuple[str, ...]
     alpha: float
     error: float
+    scale: float
     features: Any
     regression: Any
 
@@ -70,9 +79,9 @@ class ContentModel:
             When a column is missing, or one of numbers holds something else.
         """
         if not len(table):
-            return np.zeros((0, self.regression.coef_.shape[0]), np.float32)
+            return np.zeros((0, np.size(self.regression.intercept_)), np.float32)
         found = self.regression.predict(self.features.transform(clean(table, self.texts, self.numbers)))
-        return np.ascontiguousarray(found, np.float32)
+        return np.ascontiguousarray(found.reshape(len(table), -1) * self.scale, np.float32)
 
 
 def fit_content(
@@ -83,6 +92,7 @@ def fit_content(
     categories: Sequence[str] = (),
     numbers: Sequence[str] = (),
     weights: ArrayLike | None = None,
+    degree: ArrayLike | None = None,
     alphas: Sequence[float] = ALPHAS,
     seed: int = 42,
 ) -> ContentModel:
@@ -95,14 +105,18 @@ def fit_content(
     table
         One row per vector, in the same order.
     text
-        Columns of text: TF-IDF over words; lists joined by ``|``, such as MovieLens genres, are text as well.
+        Columns of text: TF-IDF over words and pairs of words; lists joined by ``|``, such as MovieLens genres, are
+        text as well.
     categories
         Columns of categories: one feature per value, a missing one included; values never seen are no value.
     numbers
         Columns of numbers, such as an age or a year: a curve over each, see `mfrec.coldstart.features`; missing ones
         are no value.
     weights
-        How much each row counts; see `weights_of`.
+        How much each row counts in the regression; see `weights_of`. Alike where not given.
+    degree
+        How many interactions each row has: predictions become as long as suits those, see `scale_of`. Where not given,
+        they stay as the regression makes them.
     alphas
         Ridge penalties to choose from.
     seed
@@ -118,11 +132,12 @@ def fit_content(
     """
     if len(table) != len(factors):
         raise DataError(f"the table has {len(table)} rows for {len(factors)} vectors: one each, in the same order")
-    counts = _shares(weights, len(table))
+    shares = _shares(weights, len(table))
     transformer, matrix = encoded(table, text=text, categories=categories, numbers=numbers)
-    alpha, error_left = _choose(matrix, factors, counts, alphas, seed)
-    regression = _fit(alpha, matrix, factors, counts)
-    return ContentModel((*text, *categories), tuple(numbers), alpha, error_left, transformer, regression)
+    alpha, error, held_out = _chosen(matrix, factors, shares, alphas, seed)
+    regression = _ridge(alpha).fit(matrix, factors, shares)
+    scale = 1.0 if degree is None else scale_of(factors, held_out, _shares(degree, len(table)))
+    return ContentModel((*text, *categories), tuple(numbers), alpha, error, scale, transformer, regression)
 
 
 def _shares(weights: ArrayLike | None, count: int) -> NDArray[np.float64]:
@@ -137,7 +152,7 @@ def _shares(weights: ArrayLike | None, count: int) -> NDArray[np.float64]:
 
 
 def weights_of(side: Side, degree: ArrayLike) -> NDArray[np.float64]:
-    """Return how much each row counts in `fit_content`: its degree for items, ``degree ** -0.75`` for users.
+    """Return how much each row counts in `fit_content`: 1 for items, ``degree ** -0.75`` for users; float64.
 
     Parameters
     ----------
@@ -149,9 +164,29 @@ def weights_of(side: Side, degree: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(degree, np.float64) ** EXPONENTS[side]
 
 
+def scale_of(vectors: Matrix, predicted: NDArray[Any], degree: NDArray[Any]) -> float:
+    """Return what to multiply predicted vectors by, so that an interaction finds them as long as the fitted ones.
+
+    A regression in which all items count alike predicts short vectors, for most items have few interactions, and beside
+    those with interactions they would never be listed. The factor is that of least squares where each row counts by
+    its interactions: they are what a list is judged by. It is the same for all rows, so their order among themselves
+    stays, and never below 1.
+
+    Parameters
+    ----------
+    vectors, predicted
+        Of shape ``(n, factors)``: the fitted vectors, and predictions that did not know them.
+    degree
+        How many interactions each row has.
+    """
+    square = float(degree @ np.square(predicted, dtype=np.float64).sum(axis=1))
+    product = float(degree @ np.einsum("ij,ij->i", predicted, vectors, dtype=np.float64))
+    return max(product / square, 1.0) if square > 0 else 1.0
+
+
 def learn(factors: Matrix, side: Side, rows: pd.DataFrame, degree: ArrayLike, catalogue: Catalogue) -> ContentModel:
     """Learn vectors from the columns of a catalogue; one row and one degree above 0 per vector."""
-    return fit_content(factors, rows, **catalogue.roles, weights=weights_of(side, degree))
+    return fit_content(factors, rows, **catalogue.roles, weights=weights_of(side, degree), degree=degree)
 
 
 def cold_start(
@@ -220,34 +255,36 @@ def encoded(
         raise DataError(f"nothing to learn from in {', '.join(texts)}: {error}") from None
 
 
-def _choose(
-    matrix: Any, factors: Matrix, counts: NDArray[Any], alphas: Sequence[float], seed: int
-) -> tuple[float, float]:
-    """Return the penalty with the least squared error on held-out folds, and that error beside the mean's.
+def _chosen(
+    matrix: Any, factors: Matrix, shares: NDArray[Any], alphas: Sequence[float], seed: int
+) -> tuple[float, float, NDArray[Any]]:
+    """Return the penalty with the least error on held-out folds, that error, and the held-out predictions.
 
     From the largest down to the first that is worse: the error has one valley, and small penalties take longest.
     """
-    fold = np.random.default_rng(seed).permutation(len(factors)) % FOLDS
-    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+    from sklearn.decomposition import PCA
+    from sklearn.metrics import r2_score
+    from sklearn.model_selection import KFold, cross_val_predict
 
-    def error(predict: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]) -> float:
-        return sum(float(counts[held] @ ((factors[held] - predict(kept, held)) ** 2).sum(1)) for kept, held in parts)
-
-    def ridge(alpha: float) -> float:
-        return error(lambda kept, held: _fit(alpha, matrix[kept], factors[kept], counts[kept]).predict(matrix[held]))
-
-    of_mean = error(lambda kept, held: np.average(factors[kept], axis=0, weights=counts[kept]))
-    best, least = 0.0, np.inf
+    components = PCA(min(COMPONENTS, *factors.shape), svd_solver="covariance_eigh")
+    # the shares of variance, which are not asked for, are no numbers where all vectors are the same
+    with np.errstate(invalid="ignore", divide="ignore"):
+        targets = components.fit_transform(factors)
+    folds, given = KFold(FOLDS, shuffle=True, random_state=seed), {"sample_weight": shares}
+    best, least, kept = 0.0, np.inf, factors
     for alpha in sorted(alphas, reverse=True):
-        found = ridge(alpha)
-        if found > least:
+        found = cross_val_predict(_ridge(alpha), matrix, targets, cv=folds, params=given)
+        # of a single component scikit-learn makes a flat array
+        predicted = components.inverse_transform(found.reshape(targets.shape))
+        error = 1.0 - float(r2_score(factors, predicted, sample_weight=shares, multioutput="variance_weighted"))
+        if error > least:
             break
-        best, least = float(alpha), found
-    return best, least / of_mean if of_mean else 0.0
+        best, least, kept = float(alpha), error, predicted
+    return best, least, kept
 
 
-def _fit(alpha: float, matrix: Any, factors: Matrix, counts: NDArray[Any]) -> Any:
+def _ridge(alpha: float) -> Any:
     from sklearn.linear_model import Ridge
 
-    # a dual or sparse solver as suits the shape; the intercept is the mean vector
-    return Ridge(alpha=alpha, solver="auto").fit(matrix, factors, counts)
+    # the intercept is the mean vector; of the solvers for sparse features this one is the quickest here
+    return Ridge(alpha, solver="lsqr", tol=TOLERANCE)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.arrays import Numbers, Values
+from mfrec.arrays import Matrix, Numbers, Values
 from mfrec.coldstart.catalogue import Catalogue
-from mfrec.coldstart.content import ContentModel, learn, weights_of
+from mfrec.coldstart.content import ContentModel, learn, scale_of, weights_of
 from mfrec.data.interactions import Interactions
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
@@ -25,13 +25,13 @@ from mfrec.model.factors import Factors
 from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 
-METRICS = ("recall", "query_hit_rate", "ndcg")
+METRICS = ("hit_rate", "recall", "query_hit_rate", "ndcg")
 # what the printed table shows of them
 SHOWN = {"recall": "recall", "query_hit_rate": "hit rate"}
 EVERYTHING = "all items"
 HELD_OUT = "held-out items"
 
-# (what is ranked, contender, metric, k) -> one value per user
+# (what is ranked, contender, metric, k) -> one value per user, of the hit rate one per event
 Figures = dict[tuple[str, str, str, int], Values]
 
 
@@ -46,9 +46,10 @@ class ColdRow:
     contender
         ``"content"`` or a baseline.
     metric, k, value
-        As in `mfrec.evaluation.metrics`; a mean over the users asked, higher is better.
+        As in `mfrec.evaluation.metrics`; a mean over the users asked, of ``hit_rate`` over the held-out events; higher
+        is better.
     ahead, error
-        How far content is ahead of this contender, and one standard error of that mean over the users asked.
+        How far content is ahead of this contender, and one standard error of that mean over the users (or events).
     """
 
     ranked: str
@@ -207,8 +208,7 @@ def evaluate_cold(
     warm = split.train.degree[side] > 0
     counts = split.train.degree[side][warm]
     content = learn(split.factors[side][warm], side, rows[warm], counts, catalogue)
-    mean = np.average(split.factors[side][warm], axis=0, weights=weights_of(side, counts))
-    contenders = _contenders(split, content.vectors(rows[split.cold]), mean)
+    contenders = _contenders(split, content.vectors(rows[split.cold]), _mean(split.factors[side][warm], side, counts))
     figures = _figures(split, contenders, ks)
     return _report(split, content, figures)
 
@@ -236,6 +236,12 @@ def _hold_out(
     return _ColdSplit(side, cold, train, test, fit_als(train, params, progress=progress), asked)
 
 
+def _mean(vectors: Matrix, side: Side, degree: NDArray[Any]) -> NDArray[Any]:
+    """Return the vector that a regression without any attribute gives to all: the mean, as long as content makes it."""
+    mean: NDArray[Any] = np.average(vectors, axis=0, weights=weights_of(side, degree))
+    return mean * scale_of(vectors, np.broadcast_to(mean, vectors.shape), degree)
+
+
 def _contenders(split: _ColdSplit, vectors: NDArray[Any], mean: NDArray[Any]) -> dict[str, Scorer]:
     train = split.train
     contenders = {
@@ -261,7 +267,7 @@ def _with_rows(split: _ColdSplit, vectors: NDArray[Any]) -> Scorer:
 
 
 def _figures(split: _ColdSplit, contenders: Mapping[str, Scorer], ks: tuple[int, ...]) -> Figures:
-    """Return one value per user asked for every figure."""
+    """Return one value per user asked (of the hit rate, per event) for every figure."""
     groups = {EVERYTHING: np.arange(split.train.shape[1])}
     if split.side == "item":
         groups = {HELD_OUT: np.flatnonzero(split.cold), **groups}

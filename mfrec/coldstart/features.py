@@ -1,7 +1,8 @@
 """Features of a table, for `mfrec.coldstart.content`: TF-IDF of text, one column per category, a few per number.
 
-A number becomes the weights of linear interpolation between knots at its quantiles (a linear spline): a value
-belongs to the two knots around it, one beyond the ends to the last knot. So ridge regression learns any curve, such
+A number becomes the weights of linear interpolation between knots at its quantiles (scikit-learn's
+`SplineTransformer`, degree 1): a value belongs to the two knots around it, one beyond the ends to the last knot, and
+a missing one to none. So ridge regression learns any curve, such
 as a taste that is strongest at thirty, and one odd value cannot pull the rest. Hastie, Tibshirani and Friedman, "The
 Elements of Statistical Learning" (2009), section 5.2.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mfrec.data.columns import require_columns
 from mfrec.errors import DataError
@@ -31,17 +32,19 @@ def features(table: pd.DataFrame, text: Sequence[str], categories: Sequence[str]
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+    from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
-    words = [
-        (f"text {name}", TfidfVectorizer(token_pattern=WORD, sublinear_tf=True, strip_accents="unicode"), name)
-        for name in text
-    ]
+    def words() -> Any:
+        # the titles of a series share pairs of words
+        return TfidfVectorizer(token_pattern=WORD, ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode")
+
+    def curve(name: str) -> Any:
+        places = knots(table[name])[:, None]
+        return SplineTransformer(degree=1, knots=places, extrapolation="constant", handle_missing="zeros")
+
+    texts = [(f"text {name}", words(), name) for name in text]
     values = [("categories", OneHotEncoder(handle_unknown="ignore"), list(categories))] if categories else []
-    curves = [
-        (f"number {name}", FunctionTransformer(hats, kw_args={"knots": knots(table[name])}), [name]) for name in numbers
-    ]
-    return ColumnTransformer([*words, *values, *curves])
+    return ColumnTransformer([*texts, *values, *((f"number {name}", curve(name), [name]) for name in numbers)])
 
 
 def clean(table: pd.DataFrame, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
@@ -57,23 +60,21 @@ def clean(table: pd.DataFrame, texts: Sequence[str], numbers: Sequence[str]) -> 
     return pd.DataFrame({**strings, **{name: _floats(table[name]) for name in numbers}}, index=table.index)
 
 
-def knots(column: ArrayLike) -> NDArray[np.float64]:
-    """Return up to `KNOTS` ascending values at equal steps of the quantiles; fewer where values repeat."""
-    values = np.asarray(column, np.float64)
-    known = values[~np.isnan(values)]
-    if not len(known):
-        raise DataError(f"column {getattr(column, 'name', '')!r} holds no number: there is nothing to learn from")
-    return np.unique(np.quantile(known, np.linspace(0, 1, KNOTS)))
+def knots(column: "pd.Series[Any]") -> NDArray[np.float64]:
+    """Return 2 to `KNOTS` ascending values at equal steps of the quantiles; fewer where values repeat.
 
-
-def hats(column: ArrayLike, knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return one feature per knot, float64 of shape ``(n, len(knots))``.
-
-    Each row sums to 1, split between the two knots around its value; it is all 0 where the value is missing.
+    Raises
+    ------
+    DataError
+        When the column holds no number.
     """
-    values = np.asarray(column, np.float64).reshape(-1)
-    found = np.column_stack([np.interp(values, knots, peak) for peak in np.eye(len(knots))])
-    return np.nan_to_num(found)
+    known = column.dropna().to_numpy(np.float64)
+    if not len(known):
+        raise DataError(f"column {column.name!r} holds no number: there is nothing to learn from")
+    # SplineTransformer takes quantiles as they are, and divides by zero where two are the same
+    places = np.unique(np.quantile(known, np.linspace(0, 1, KNOTS)))
+    # of a constant column, known or missing is all there is to tell
+    return places if len(places) > 1 else np.array([places[0], np.nextafter(places[0], np.inf) + 1])
 
 
 def _floats(column: "pd.Series[Any]") -> "pd.Series[Any]":
