@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import mfrec
+from mfrec.data.synthetic import drifting
 from mfrec.directions import DIRECTIONS, other
 from mfrec.model.map2d import coordinates
 from mfrec.service import routes
 from mfrec.service.errors import KINDS
 from mfrec.storage.store import publish
+from tests.params import given_params
 from tests.service.conftest import LARGE, MakeModel, Serve, with_large_ids
 from tests.waiting import wait_for
 
@@ -124,6 +126,62 @@ def test_the_known_and_the_new_are_asked_for_by_their_own_sides_ids(client: http
     assert {other(row.query) for row in DIRECTIONS.values()} == {"user", "item"}
 
 
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_popular(client: httpx.Client, model: mfrec.Recommender, side: str) -> None:
+    body = client.get(f"/v1/popular?side={side}&k=4").json()
+    assert body["results"] == expected(model.popular(side, 4))  # type: ignore[arg-type]
+    # these interactions have no times
+    assert (body["side"], body["half_life"], body["exact"]) == (side, None, True)
+
+
+def test_popular_says_what_of_late_means(serve: Serve, tmp_path: Path) -> None:
+    world = drifting(60, 40, 1_500, n_genres=4)
+    model = mfrec.fit(world, given_params(factors=4, recency_half_life=20.0), mfrec.IndexParams(index="exact"))
+    model.save(tmp_path / "m")
+    body = serve(tmp_path / "m").get("/v1/popular").json()
+    assert body["half_life"] == 20
+    assert body["results"] == expected(model.popular("item"))
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_the_unknown_get_what_is_popular_only_when_asked_and_the_answer_says_so(
+    client: httpx.Client, model: mfrec.Recommender, name: str
+) -> None:
+    popular = expected(model.popular(DIRECTIONS[name].target, 3))
+    for unknown in ("999", "nobody", "-1"):
+        assert client.get(f"/v1/{name}/{unknown}?k=3").status_code == 404
+        body = client.get(f"/v1/{name}/{unknown}?k=3&fallback=popular").json()
+        assert (body["fallback"], body["query"]["label"], body["results"]) == ("popular", unknown, popular)
+    known = client.get(f"/v1/{name}/7?k=3&fallback=popular").json()
+    assert known == client.get(f"/v1/{name}/7?k=3").json()
+    assert known["fallback"] is None
+    asked = {"ids": [999, 7, "x"], "k": 3}
+    assert client.post(f"/v1/{name}", json=asked).status_code == 404
+    rankings = client.post(f"/v1/{name}", json={**asked, "fallback": "popular"}).json()["rankings"]
+    assert [r["fallback"] for r in rankings] == ["popular", None, "popular"]
+    assert [r["results"] for r in rankings] == [popular, known["results"], popular]
+    one = model.popular(DIRECTIONS[name].target, 2)
+    bounded = {"ids": [999], "k": 9, "fallback": "popular", "allow": one.ids, "deny": one.ids[:1]}
+    assert [r["id"] for r in client.post(f"/v1/{name}", json=bounded).json()["rankings"][0]["results"]] == one.ids[1:]
+    wrong = client.post(f"/v1/{name}", json={"history": [1], "fallback": "popular"})
+    check_problem(wrong, "invalid", "a fallback goes with ids")
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_min_score(client: httpx.Client, model: mfrec.Recommender, name: str) -> None:
+    bound = float(model.recommend(name, [7], 10)[0].scores[4])
+    kept = expected(model.recommend(name, [7], 10, min_score=bound)[0])
+    assert len(kept) == 5
+    assert client.get(f"/v1/{name}/7?min_score={bound!r}").json()["results"] == kept
+    assert client.post(f"/v1/{name}", json={"ids": [7], "min_score": bound}).json()["rankings"][0]["results"] == kept
+    history = {"history": [1, 2, 3], "k": 30}
+    whole, cut = (
+        client.post(f"/v1/{name}", json={**history, **more}).json()["rankings"][0]["results"]
+        for more in ({}, {"min_score": 0})
+    )
+    assert [r["id"] for r in cut] == [r["id"] for r in whole if r["score"] >= 0]
+
+
 def test_search(client: httpx.Client) -> None:
     def found(q: str, side: str = "item") -> list[Any]:
         return [r["id"] for r in client.get("/v1/search", params={"q": q, "side": side, "limit": 5}).json()["results"]]
@@ -221,7 +279,7 @@ BAD_GETS = [
     (
         "/v1/user2item/1?deny=393",
         "invalid",
-        r"'deny': unknown query parameter, known are k, exclude_seen; a POST takes",
+        r"'deny': unknown query parameter, known are k, exclude_seen, min_score, fallback; a POST takes",
     ),
     ("/v1/user2item/1?kk=3&k=2", "invalid", "'kk': unknown"),
     ("/v1/user2item/1?id=2", "invalid", "'id': unknown"),

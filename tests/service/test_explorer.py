@@ -115,9 +115,17 @@ def test_the_grid_shows_the_four_directions(explore: Callable[[str], Page], mode
     assert page.errors() == []
 
 
-def test_the_page_begins_with_the_best_linked(explore: Callable[[str], Page]) -> None:
+def test_the_page_begins_with_what_is_popular(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
     page = explore("/")
-    page.wait(lambda: page.results("item2user") and page.results("user2item"))
+    page.wait(lambda: page.results("popular-user"))
+    assert page.results("popular-item") == model.popular("item").labels
+    assert page.results("popular-user") == shown_users(model.popular("user"))
+    assert "Choose a user and an item" in page.text("#because")
+    page.click("[data-direction=popular-item] .hit")
+    page.wait(lambda: page.results("item2user"))
+    assert page.browser.current_url.endswith(f"?item={model.popular('item').ids[0]}")
+    page.browser.back()
+    page.wait(lambda: page.results("popular-user"))
     assert page.errors() == []
 
 
@@ -314,7 +322,7 @@ def test_the_only_one_of_its_side_has_empty_lists(
 ) -> None:
     users, items = shape
     make_model(0, users=users, items=items).save(tmp_path / "m")
-    page = Page(browser, serve(tmp_path / "m"))
+    page = Page(browser, serve(tmp_path / "m"), "/?user=1&item=1")
     page.drawn()
     assert not page.find("#alert").is_displayed()
     assert len(page.results("user2user")) == users - 1
@@ -329,7 +337,7 @@ def test_the_only_one_of_its_side_has_empty_lists(
 def test_a_service_that_stops_is_told(browser: Any, serve: Serve, folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "store" / "versions").mkdir(parents=True)
     client = serve(tmp_path / "store")
-    page = Page(browser, client)
+    page = Page(browser, client, "/?user=7&item=2")
     page.wait(lambda: "none was published yet" in page.text("#alert"))
     publish(folders(0), tmp_path / "store")
     wait_for(lambda: client.get("/readyz").status_code == 200)

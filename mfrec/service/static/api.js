@@ -61,6 +61,8 @@ const segment = encodeURIComponent;
 
 export const one = (direction, id, signal) => ask(`/v1/${direction}/${segment(id)}?k=10`, { signal });
 
+export const popular = (side, signal) => ask(`/v1/popular?side=${side}&k=10`, { signal });
+
 export async function folded(direction, history, signal) {
   const answer = await ask(`/v1/${direction}`, { body: { history, k: 10 }, signal });
   return { ...answer.rankings[0], version: answer.version };

@@ -18,6 +18,19 @@ export function drawGrid(directions, rows, choose, why) {
   if (focused) grid.querySelector(`[data-direction="${focused}"] .hit`)?.focus({ preventScroll: true });
 }
 
+/** Draw the first page, where nobody is asked for: what is popular, and who is active. */
+export function drawStart(answers, choose) {
+  const halfLife = answers[0].half_life;
+  const late = halfLife == null ? "" : " of late";
+  const questions = { item: `What do most people take${late}`, user: `Who takes most${late}` };
+  byId("grid").replaceChildren(
+    make("h2", { className: "asked" },
+      make("span", { textContent: `Popular${late}` }),
+      make("small", { textContent: halfLife == null ? "" : `an interaction counts half after ${halfLife} days` })),
+    ...answers.map(({ side, results }) =>
+      cell({ name: `popular-${side}`, question: questions[side], target: side }, { results }, choose)));
+}
+
 function cell(direction, answer, choose, why) {
   const { name, question, target } = direction;
   const box = make("section", { className: "cell", data: { direction: name }, aria: { label: `${name}: ${question}` } },

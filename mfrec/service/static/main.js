@@ -1,8 +1,8 @@
 // The page: what is chosen lives in the address, so that links, back and forward work.
 
-import { ask, explain, folded, onVersion, one, places } from "./api.js";
+import { ask, explain, folded, onVersion, one, places, popular } from "./api.js";
 import { byId, make, named } from "./dom.js";
-import { drawGrid } from "./grid.js";
+import { drawGrid, drawStart } from "./grid.js";
 import { setUpMap } from "./map.js";
 import { drawBecause, drawPerson } from "./panels.js";
 import { setUpSearch } from "./search.js";
@@ -19,11 +19,14 @@ function chosen() {
   const query = new URLSearchParams(location.search);
   const watched = query.getAll("watched").map((text) => typed("item", text));
   const pick = (side) => (query.has(side) ? typed(side, query.get(side)) : first[side]?.id);
-  return { user: watched.length ? null : pick("user"), item: pick("item"), watched };
+  const start = !watched.length && !query.has("user") && !query.has("item");
+  return { user: watched.length ? null : pick("user"), item: pick("item"), watched, start };
 }
 
 function go(change) {
-  const next = { ...chosen(), ...change };
+  const now = chosen();
+  // on the first page nobody is asked for yet
+  const next = { ...(now.start ? { watched: [] } : now), ...change };
   const query = new URLSearchParams();
   for (const side of ["user", "item"]) if (next[side] != null) query.set(side, next[side]);
   for (const id of next.watched) query.append("watched", id);
@@ -81,6 +84,7 @@ async function render() {
   const { signal } = running;
   const state = chosen();
   byId("grid").ariaBusy = "true";
+  if (state.start) return begin(state, signal);
   // one side may be unknown while the other answers
   const settled = await Promise.allSettled(["user", "item"].map((side) => answersOf(side, state, signal)));
   if (signal.aborted) return;
@@ -98,6 +102,25 @@ async function render() {
       person(state, about, signal),
       light(state, { ...user, ...item }),
       failed.length ? drawBecause(null) : because(state, state.item, signal),
+    ]);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Show the first page: nobody is asked for, so it is what is popular and who is active. */
+async function begin(state, signal) {
+  try {
+    const answers = await Promise.all(["item", "user"].map((side) => popular(side, signal)));
+    if (signal.aborted) return;
+    byId("alert").hidden = true;
+    drawStart(answers, choose);
+    drawBecause(null);
+    document.title = "mfrec explorer";
+    byId("grid").ariaBusy = "false";
+    await Promise.all([
+      person(state, null, signal),
+      map.light([], answers.flatMap(({ side, results }) => results.map(({ id }) => [side, id]))),
     ]);
   } catch (error) {
     fail(error);
