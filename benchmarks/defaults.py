@@ -1,6 +1,6 @@
 """The derived defaults on data of many shapes: against the best that a search finds, and against every baseline.
 
-Usage: MFREC_DATA_HOME=... python benchmarks/defaults.py [--minutes 5] [--seeds 1 2 3] [--sets NAME ...] [--threads 0]
+Usage: MFREC_DATA_HOME=... python -m benchmarks.defaults [--minutes 5] [--seeds 1 2 3] [--sets NAME ...] [--threads 0]
 
 Ten data sets: MovieLens thinned in five ways, three generated ones, and two read from this machine's list of Debian
 packages, where it has one. Nothing in mfrec was chosen on them. Of each a random fifth is the test part; the model
@@ -26,14 +26,13 @@ import pandas as pd
 from tabulate import tabulate
 
 import mfrec
+from benchmarks.page import put
 from mfrec.data.interactions import Interactions
 from mfrec.evaluation import measure, splits
 from mfrec.training.fit import fit_als
 from mfrec.tuning.tune import tune
 
 RESULTS = Path(__file__).parent / "tuning_results" / "defaults.jsonl"
-PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
-BLOCK = re.compile(r"(<!-- defaults:start -->\n)(.*?)(<!-- defaults:end -->)", re.DOTALL)
 SEED = 7
 
 
@@ -184,7 +183,7 @@ def main() -> None:
             with RESULTS.open("a") as file:
                 file.write(json.dumps({**key, **make()}) + "\n")
     text = tables()
-    PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[3], PAGE.read_text()))
+    put("defaults", text)
     print(text)
 
 

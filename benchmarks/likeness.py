@@ -1,10 +1,10 @@
 """How much "similar" means similar: likeness and next interactions, for several maps of the same-side vectors.
 
-``python -m benchmarks.likeness`` prints the front that docs/accuracy.md shows. Of items: the share of a film's sequels
-and siblings among its ten nearest (ML-100K, films with 20 ratings or more, by title), how alike the genres of the ten
-nearest are (the mean share of genres that two films have in common), the share of the planted genre (generated sample),
-the mean cosine of the ten nearest of the 300 most rated films, and the hit rate @10 of next items on held-out parts of
-both MovieLens sets. Of users: the share of the planted taste, and the hit rate @10 of votes.
+``python -m benchmarks.likeness`` prints the front, and puts it into docs/accuracy.md. Of items: the share of a film's
+sequels and siblings among its ten nearest (ML-100K, films with 20 ratings or more, by title), how alike the genres of
+the ten nearest are (the mean share of genres that two films have in common), the share of the planted genre (generated
+sample), the mean cosine of the ten nearest of the 300 most rated films, and the hit rate @10 of next items on held-out
+parts of both MovieLens sets. Of users: the share of the planted taste, and the hit rate @10 of votes.
 """
 
 import re
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from tabulate import tabulate
 
+from benchmarks.page import put
 from mfrec.arrays import Matrix, unit_rows
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import load_items, load_movielens
@@ -195,8 +196,10 @@ def main() -> None:
     head = ["vectors", "siblings", "genres", "genres (small)", "planted", "mean cosine"]
     head += ["item2item @10", "(small)", "planted tastes", "user2user @10", "(small)"]
     count = sum(map(len, groups))
-    print(f"{count} films of {len(groups)} franchises with {RATED} ratings or more\n")
-    print(tabulate(lines, head, tablefmt="github", disable_numparse=True))
+    table = tabulate(lines, head, tablefmt="github", disable_numparse=True)
+    text = f"{count} films of {len(groups)} franchises:\n\n{table}\n"
+    put("likeness", text)
+    print(text)
 
 
 def _of_neighbours(train: Interactions, test: Interactions) -> dict[str, float]:

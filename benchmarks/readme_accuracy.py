@@ -1,18 +1,14 @@
 """Put what the defaults are worth in each direction into docs/accuracy.md, between its two markers.
 
-Usage: MFREC_DATA_HOME=... python benchmarks/readme_accuracy.py
+Usage: MFREC_DATA_HOME=... python -m benchmarks.readme_accuracy
 
 A random 20 % of the events (seed 42) is the test part; figures are hit rates @10 and @100 over unseen candidates, as
 ``mfrec evaluate`` prints them.
 """
 
-import re
-from pathlib import Path
-
 import mfrec
+from benchmarks.page import put
 
-PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
-BLOCK = re.compile(r"(<!-- accuracy:start -->\n)(.*?)(<!-- accuracy:end -->)", re.DOTALL)
 DATA = ("ml-100k", "ml-latest-small")
 CONTENDERS = ("mfrec", "popularity", "most-active", "co-occurrence", "kNN cosine", "kNN BM25")
 KS = (10, 100)
@@ -51,7 +47,7 @@ def _cells(report: "mfrec.evaluation.Report", direction: str) -> list[str]:
 def main() -> None:
     """Evaluate and rewrite the page."""
     text = table()
-    PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[3], PAGE.read_text()))
+    put("accuracy", text)
     print(text)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import mfrec
 from mfrec.cli import main
+from mfrec.data.synthetic import drifting
 from mfrec.evaluation import measure
 from mfrec.training import als
 from mfrec.training.als import solve
@@ -312,3 +313,28 @@ def test_how_many_fits_were_too_long_is_said(
     out, _ = run(capsys, "tune", "likes.csv", "--parts", "1", "--trials", "3", "--no-fit", "--quiet")
     assert "3 trials" in out
     assert "; 2 were left out, as too long for the time" in out
+
+
+def test_what_was_tuned_by_time_is_tested_on_what_it_never_saw(capsys: pytest.CaptureFixture[str]) -> None:
+    drifting(150, 90, 5_000, n_genres=3).to_frame().to_csv("world.csv", index=False)
+    source = ["world.csv", "--time-col", "time", "--quiet"]
+
+    def ran(*args: str) -> Any:
+        with pytest.raises(SystemExit) as ended:
+            main([args[0], *source, *args[1:]])
+        assert ended.value.code == 0
+        return capsys.readouterr()
+
+    ran("tune", "--split", "time", "--hold-out", "0.2", "--trials", "2", "--no-fit")
+    held_out = read_held_out(Path("params.json"))
+    assert held_out is not None
+    assert held_out.split == "time"
+    assert None not in read_params(Path("params.json")).values()
+    tested = ran("evaluate", "--split", "time", "--params", "params.json", "--warm")
+    assert "params.json" not in tested.err
+    assert "recent popularity, 7 days" in tested.out
+    # the random part is another one, and has no tomorrow
+    again = ran("evaluate", "--params", "params.json")
+    assert "held out another test part" in again.err
+    assert "recent popularity" not in again.out
+    assert "--split time chooses for what comes next" in ran("tune", "--trials", "1", "--no-fit").err

@@ -5,22 +5,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import defaults, readme_accuracy
-
-PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
+from benchmarks.page import block
 
 
 @pytest.mark.parametrize("name", readme_accuracy.DATA)
 def test_the_accuracy_table_is_what_the_defaults_reach(movielens_home: Path, name: str) -> None:
-    found = readme_accuracy.BLOCK.search(PAGE.read_text(encoding="utf-8"))
-    assert found is not None
-    own = [line for line in found[2].splitlines() if line.startswith(f"| {name} ")]
+    own = [line for line in block("accuracy").splitlines() if line.startswith(f"| {name} ")]
     assert own == readme_accuracy.table((name,)).splitlines()[2:]
 
 
 def test_the_tables_of_other_data_are_what_the_results_say() -> None:
-    found = defaults.BLOCK.search(PAGE.read_text(encoding="utf-8"))
-    assert found is not None
-    assert found[2] == defaults.tables()
+    assert block("defaults") == defaults.tables()
 
 
 def test_the_results_cover_eight_sets_of_enough_events() -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mfrec import sample
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import DAY, Interactions
+from mfrec.data.synthetic import drifting
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.evaluation.splits import k_fold_split, random_split
+from mfrec.evaluation.splits import k_fold_split, random_split, rolling_time_split
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
@@ -401,3 +402,57 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
     write_params(tmp_path / "params.json", base)
     assert given_params(**read_params(tmp_path / "params.json")) == base
     assert search(2, base=base, resume=tmp_path / "log.jsonl", seed=np.int64(3)).trials[0].params == base
+
+
+WORLD = drifting(200, 120, 6_000, n_genres=4, seed=2)
+RECENT = given_params(factors=8, threads=1, recency_half_life=20.0, user_recency=0.2, item_recency=0.3, half_life=90.0)
+
+
+def test_a_search_by_time_judges_by_what_known_users_take_next() -> None:
+    found = search(12, data=WORLD, base=RECENT, split="time", parts=2)
+    folds = tuning.folds_of(WORLD, None, 2, 42, "time")
+    assert [len(train) for train, _ in folds] == [len(train) for train, _ in rolling_time_split(WORLD, 2)]
+    first = found.trials[0]
+    assert first.params == RECENT
+    by_hand = [measure(solve(train, RECENT), train, test, 5, warm=True)["ndcg@5"] for train, test in folds]
+    assert first.score == pytest.approx(np.mean(by_hand))
+    for name in ("half_life", "recency_half_life", "item_recency"):
+        assert len({getattr(trial.params, name) for trial in found.trials}) > 3
+    # user2item, which is what a search judges by, does not depend on it
+    assert {trial.params.user_recency for trial in found.trials} == {0.2}
+    assert drawn(found) == drawn(search(12, data=WORLD, base=RECENT, split="time", parts=2))
+
+
+def test_a_search_by_time_derives_what_is_none_and_writes_numbers() -> None:
+    found = search(1, data=WORLD, base=replace(RECENT, half_life=None, item_recency=None), split="time")
+    assert None not in vars(found.params).values()
+
+
+def test_no_half_life_stands_for_a_long_one() -> None:
+    space = Space.of(WORLD, plain=False, by_time=True)
+    far = space.params(RECENT, space.nearest(replace(RECENT, half_life=0.0))).half_life
+    assert WORLD.times is not None
+    assert far == pytest.approx(4 * np.ptp(WORLD.times) / DAY)
+    assert space.params(RECENT, space.nearest(RECENT)).half_life == pytest.approx(90)
+    plain = Space.of(WORLD, plain=True, by_time=True)
+    assert "half_life" in plain.rows
+    assert "item_recency" not in plain.rows
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"split": "last"}, "unknown split 'last': choose one of random, time"),
+        ({"split": "time", "parts": 4}, "parts must be an integer from 1 to 3, got 4"),
+        ({"split": "time", "data": LIKES}, "has no times"),
+    ],
+)
+def test_a_split_that_cannot_be_made_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(MfrecError, match=says):
+        search(1, **{"data": WORLD, "parts": None, **options})
+
+
+def test_a_log_of_a_search_by_time_is_not_one_of_a_random_search(tmp_path: Path) -> None:
+    search(1, data=WORLD, base=RECENT, split="time", resume=tmp_path / "log.jsonl")
+    with pytest.raises(DataError, match="is the log of another search"):
+        search(1, data=WORLD, base=RECENT, resume=tmp_path / "log.jsonl")
