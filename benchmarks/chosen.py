@@ -38,7 +38,8 @@ def _found(trials: Sequence[Json], who: str) -> str:
     trial = best(list(trials))
     settings = {name: value for name, value in trial["settings"].items() if name != "seed"}
     how = f"asked {trial['serve']}, " if "serve" in trial and settings["timestamp"] else ""
-    filled = asdict(mfrec.ALSParams()) if who.startswith("mfrec") else {}
+    # these searches knew no recency, and took no half-life where they named none
+    filled = {**asdict(mfrec.ALSParams()), "half_life": 0.0} if who.startswith("mfrec") else {}
     edges = ", ".join(_edges({**filled, **settings}, [{**filled, **one["settings"]} for one in trials]))
     return f"{how}`{json.dumps(settings)}`" + (f"; at an edge of what was tried: {edges}" if edges else "")
 

@@ -84,14 +84,18 @@ def _texts(model: Recommender, direction: Direction) -> Texts:
 
 def _columns(block: Rankings, texts: Texts | None) -> Columns:
     """Return the columns to write: the two ids, each followed by its label where there are some, rank and score."""
+    import pandas as pd
+
     query, target = block.names
     of_query, of_target = texts or (None, None)
-    columns: Columns = {query: block.queries}
+    # without rows, too, a column has its type: a file takes that of the first block
+    frame = block.to_frame()
+    columns: Columns = {query: frame[query]}
     if of_query is not None:
-        columns[f"{query}_label"] = of_query[block.query_numbers].tolist()
-    columns[target] = block.ids
+        columns[f"{query}_label"] = pd.Series(of_query[block.query_numbers], dtype="str")
+    columns[target] = frame[target]
     if of_target is not None:
-        columns[f"{target}_label"] = of_target[block.numbers].tolist()
+        columns[f"{target}_label"] = pd.Series(of_target[block.numbers], dtype="str")
     return {**columns, "rank": block.ranks, "score": block.scores}
 
 
