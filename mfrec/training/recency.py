@@ -45,6 +45,10 @@ RECENCIES = (0.15, 0.4, 1.0)
 LENGTH = 100
 # so many held-out users are asked for; where the last fifth of the time has fewer, earlier ones are taken, too
 ENOUGH_USERS, WINDOWS = 500, 3
+# of the items whose users are ranked so many are drawn
+ITEMS = 400
+# vectors need not have settled for half-lives to be told apart
+ITERATIONS = 5
 # of fewer users nothing is concluded
 FEWEST_USERS = 25
 # the side that a direction ranks is the one whose recency it is judged by
@@ -131,15 +135,19 @@ class _Search:
     def __init__(self, interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float]) -> None:
         sample = some_users(counted(interactions, params), params.seed)
         self.params = params
-        self.base = replace(
-            params, factors=factors_for(params, sample), user_recency=0.0, item_recency=0.0, recency_half_life=0.0
-        )
+        size: dict[str, Any] = {
+            "factors": factors_for(params, sample),
+            "iterations": min(params.iterations, ITERATIONS),
+        }
+        self.base = replace(params, **size, user_recency=0.0, item_recency=0.0, recency_half_life=0.0)
         penalty = given(params, "regularization") / edge(sample)
         self.windows: list[_Window] = []
         self.users = 0
         for train, test in rolling_time_split(sample, WINDOWS):
-            events = match_parts(train, test, max_queries=USERS, seed=params.seed, warm=True)
-            tasks = {name: TASKS[name](events) for name in _JUDGES.values()}
+            tasks = {
+                name: TASKS[name](match_parts(train, test, max_queries=most, seed=params.seed, warm=True))
+                for name, most in (("user2item", USERS), ("item2user", ITEMS))
+            }
             self.windows.append(_Window(train, penalty * edge(train), tasks))
             self.users += len(tasks["user2item"].queries)
             if self.users >= ENOUGH_USERS:
@@ -188,8 +196,10 @@ class _Search:
             return fixed
         best = 0.0
         for exponent in RECENCIES if recency_half_life else ():
-            judged = [self._judged(half_life, side, recency_half_life, e) for e in (exponent, best)]
-            best = exponent if is_better(*judged) else best
+            now, before = (self._judged(half_life, side, recency_half_life, e) for e in (exponent, best))
+            if now.mean() < before.mean():
+                break
+            best = exponent if is_better(now, before) else best
         return best
 
     def _is_better(self, new: tuple[float, _Setting], old: tuple[float, _Setting]) -> bool:
