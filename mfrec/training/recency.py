@@ -47,8 +47,6 @@ LENGTH = 100
 ENOUGH_USERS, WINDOWS = 500, 3
 # of the items whose users are ranked so many are drawn
 ITEMS = 400
-# vectors need not have settled for half-lives to be told apart
-ITERATIONS = 5
 # of fewer users nothing is concluded
 FEWEST_USERS = 25
 # the side that a direction ranks is the one whose recency it is judged by
@@ -135,11 +133,8 @@ class _Search:
     def __init__(self, interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float]) -> None:
         sample = some_users(counted(interactions, params), params.seed)
         self.params = params
-        size: dict[str, Any] = {
-            "factors": factors_for(params, sample),
-            "iterations": min(params.iterations, ITERATIONS),
-        }
-        self.base = replace(params, **size, user_recency=0.0, item_recency=0.0, recency_half_life=0.0)
+        undated = replace(params, user_recency=0.0, item_recency=0.0, recency_half_life=0.0)
+        self.base = replace(undated, factors=factors_for(params, sample))
         penalty = given(params, "regularization") / edge(sample)
         self.windows: list[_Window] = []
         self.users = 0
