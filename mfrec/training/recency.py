@@ -76,9 +76,7 @@ class _Setting:
     recency: Pair[float]
 
 
-def choose(
-    interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float], *, judged: bool = True
-) -> Chosen:
+def choose(interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float]) -> Chosen:
     """Choose what is None of the half-lives and recencies.
 
     Parameters
@@ -89,14 +87,12 @@ def choose(
         With everything else given; numbers among `NAMES` are taken.
     edge
         The edge of the noise of some interactions, which the penalty is scaled by.
-    judged
-        Whether to try what pays, where that is possible.
     """
     missing = [name for name in NAMES if getattr(params, name) is None]
     off = _off(interactions, params)
     if not missing or interactions.times is None:
         return Chosen(off)
-    why = _why_not(interactions, judged)
+    why = _why_not(interactions)
     if why is None:
         try:
             search = _Search(interactions, params, edge)
@@ -118,11 +114,11 @@ def _off(interactions: Interactions, params: ALSParams) -> ALSParams:
     return replace(params, **{name: value for name, value in usual.items() if getattr(params, name) is None})
 
 
-def _why_not(interactions: Interactions, judged: bool) -> str | None:
+def _why_not(interactions: Interactions) -> str | None:
     """Return why nothing can be tried; None where it can."""
     if interactions.thinned:
         return "off, since interactions of the same period were held out"
-    if not judged or len(interactions) > TOO_MANY:
+    if len(interactions) > TOO_MANY:
         return "off unless given; mfrec tune --split time chooses"
     return None
 
@@ -168,20 +164,22 @@ class _Search:
             if not self._is_better((half_life, other), (best, setting)):
                 break
             best, setting = half_life, other
+        off = self.params.recency_half_life is None and not any(setting.recency)
         return replace(
             self.params,
             half_life=best,
-            recency_half_life=setting.half_life,
+            recency_half_life=USUAL_HALF_LIFE if off else setting.half_life,
             user_recency=setting.recency.user,
             item_recency=setting.recency.item,
         )
 
     def _recency(self, half_life: float, choices: Iterable[float]) -> _Setting:
         """Return the best setting for a half-life of the fit, of half-lives of the recent degree from the longest."""
-        best = _Setting(USUAL_HALF_LIFE, Pair(0.0, 0.0))
-        for place, choice in enumerate(choices):
-            setting = _Setting(choice, Pair(*(self._exponent(half_life, side, choice) for side in SIDES)))
-            if not place or self._is_better((half_life, setting), (half_life, best)):
+        best, *others = (
+            _Setting(choice, Pair(*(self._exponent(half_life, side, choice) for side in SIDES))) for choice in choices
+        )
+        for setting in others:
+            if self._is_better((half_life, setting), (half_life, best)):
                 best = setting
         return best
 
