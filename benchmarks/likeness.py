@@ -72,7 +72,7 @@ FRANCHISES = (
     r"GoldenEye|Tomorrow Never Dies",
 )
 # the constants of `mfrec.training.same_side` that are compared: how much is evened out, how far popularity is let in
-MAPS = ((2.0, 5.0), (1.5, 4.5), (1.0, 4.0), (1.0, 3.0), (0.5, 3.0))
+MAPS = ((2.0, 5.0), (1.25, 4.5), (1.0, 4.0), (1.0, 3.0), (0.5, 3.0))
 
 
 def siblings(interactions: Interactions) -> list[list[int]]:

@@ -30,7 +30,7 @@ from mfrec.directions import Pair
 Map = NDArray[np.float64]
 
 # c, r and g above
-UNDONE, EVENED, POPULARITY = 0.02, 2.0, 5.0
+UNDONE, EVENED, POPULARITY = 0.02, 1.25, 4.5
 # p above, and what is left of the mean user's direction
 USER_POWER, MEAN_USER = 0.25, 0.3
 # below this part of the largest eigenvalue lies a direction that the fit gave up, where a map would find noise
