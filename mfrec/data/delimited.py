@@ -111,7 +111,7 @@ def read_delimited(
     table = reader.finish()
     found = f"the separator is {_NAMES.get(head.sep, repr(head.sep))}"
     notes = (f"{found}, as the first lines show",) if sep is None and head.sep != usual else ()
-    return Table(table.columns, name, table.lines, (*notes, *table.notes), decimal)
+    return Table(table.columns, name, table.lines, (*notes, *table.notes), decimal, head.sep)
 
 
 def _require(head: Head, names: Iterable[str], name: str, header: bool, sep: str | None) -> None:

@@ -91,7 +91,7 @@ def read_columns(
         raise Refusal(f"{table.name}: the table {EMPTY}")
     columns, notes = dict(table.columns), list(table.notes)
     for name in dict.fromkeys(ids):
-        columns[name], told = _as_ids(columns[name], name)
+        columns[name], told = as_ids(columns[name], name)
         notes += told
     return Table(columns, table.name, table.lines, (*found.notes, *notes), table.decimal), implied
 
@@ -172,8 +172,10 @@ def _format(start: bytes, path: str | Path, wanted: Wanted, how: Reading) -> str
     return "csv"
 
 
-def _as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[str, ...]]":
-    """Turn text into integers where every one survives the round trip; "007" or "a" keep the column as text.
+def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[str, ...]]":
+    """Return a column as ids, and what to note about it.
+
+    Text becomes integers where every one survives the round trip; "007" or "a" keep the column as text.
 
     So do "1.0" and "2.0", which programs write for integers in a column that has missing values.
     """

@@ -130,7 +130,7 @@ def _categorical(arrow: Any) -> "pd.Series[Any]":
     if not chunks.num_chunks:
         return pd.Series([], dtype=object)
     chunks = chunks.unify_dictionaries()
-    codes = np.concatenate([chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks])
+    codes = np.concatenate([chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks])
     # a dictionary may hold a text twice, or a missing one
     places, distinct = pd.factorize(np.array([*chunks.chunk(0).dictionary.to_pylist(), None], object))
     codes = places[codes]

@@ -116,7 +116,7 @@ class Interactions:
         texts = [name for name in labels if isinstance(name, str)]
         wanted = [name for name in named.values() if name is not None]
         table = table_of(frame, [*wanted, *texts])
-        return cls._of(table, named, labels, time_format, drop_invalid, aggregate)
+        return cls.of_table(table, named, labels, time_format, drop_invalid, aggregate)
 
     @classmethod
     def from_arrays(
@@ -153,7 +153,7 @@ class Interactions:
         if not len(table):
             raise DataError("the arrays have no entries: there is nothing to learn from")
         named = {name: name if name in columns else None for name in given}
-        return cls._of(table, named, Pair(None, None), None, drop_invalid, aggregate)
+        return cls.of_table(table, named, Pair(None, None), None, drop_invalid, aggregate)
 
     @classmethod
     def from_sparse(cls, matrix: Any, user_ids: Any = None, item_ids: Any = None) -> "Interactions":
@@ -195,7 +195,7 @@ class Interactions:
         table = Table(columns, "the matrix", notes=notes)
         if not len(table):
             raise DataError("the matrix has no values: there is nothing to learn from")
-        return cls._of(table, {"user": "user", "item": "item", "weight": "weight", "time": None}, Pair(None, None))
+        return cls.of_table(table, {"user": "user", "item": "item", "weight": "weight", "time": None}, Pair(None, None))
 
     @classmethod
     def read(
@@ -265,10 +265,10 @@ class Interactions:
             numbers, texts = [n for n in numbers if n != named["time"]], [*texts, named["time"]]
         table, implied = read_columns(path, [named["user"], named["item"]], texts, numbers, how)
         # lists and triples have columns of their own
-        return cls._of(table, {**named, **implied}, labels, time_format, drop_invalid, aggregate)
+        return cls.of_table(table, {**named, **implied}, labels, time_format, drop_invalid, aggregate)
 
     @classmethod
-    def _of(
+    def of_table(
         cls,
         table: Table,
         named: dict[str, Any],

@@ -32,7 +32,10 @@ def read_records(blocks: Iterator[bytes], name: str, names: list[str] | None) ->
                 cells = values.setdefault(column, [])
                 # a key that no line had before
                 cells.extend([None] * (count - len(cells)))
-                cells.append(_scalar(record.get(column), column, name, line))
+                value = record.get(column)
+                # a column that nobody asked for may hold anything
+                cells.append(json.dumps(value) if names is None and isinstance(value, list | dict)
+                             else _scalar(value, column, name, line))  # fmt: skip
             places.append(line)
             count += 1
     if not count:

@@ -43,6 +43,8 @@ class Table:
         What was found out or changed while reading.
     decimal
         The decimal sign of numbers in columns of text.
+    separator
+        Of a file of text with separators.
     """
 
     columns: "dict[Any, pd.Series[Any]]"
@@ -50,6 +52,7 @@ class Table:
     lines: Lines | None = None
     notes: tuple[str, ...] = ()
     decimal: str = "."
+    separator: str | None = None
 
     def __len__(self) -> int:
         """Return how many rows there are."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.interactions import Interactions, say
+from mfrec.data.interactions import Interactions, require_interactions, say
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.read_split import Split, read_split, without_training
 
@@ -52,6 +52,7 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     DataError
         When a part would be empty.
     """
+    require_interactions(interactions)
     check_fraction("test_fraction", test_fraction)
     held_out = np.zeros(len(interactions), bool)
     order = generator(seed).permutation(len(interactions))
@@ -83,6 +84,7 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     DataError
         When a part would be empty.
     """
+    require_interactions(interactions)
     check_integer("folds", folds, 2)
     order = generator(seed).permutation(len(interactions))
     borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
@@ -115,6 +117,7 @@ def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42
     DataError
         Without times, or when a part would be empty.
     """
+    require_interactions(interactions)
     check_integer("n", n, 1)
     times = _times(interactions)
     users, degree = interactions.users, interactions.degree.user
@@ -158,7 +161,7 @@ def time_split(
     """
     if test_fraction is not None and cut is not None:
         raise ParameterError("give test_fraction or cut, not both")
-    times = _times(interactions)
+    times = _times(require_interactions(interactions))
     if cut is not None:
         return _parts(interactions, times >= _seconds(cut), f"cut={cut}")
     share = check_fraction("test_fraction", 0.2 if test_fraction is None else test_fraction)
