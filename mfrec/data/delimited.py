@@ -24,6 +24,8 @@ SEPARATORS = (",", "\t", ";", "|", "::", " ")
 # stands for a separator of several characters, which a parser of bytes cannot take
 _ONE = "\x1f"
 _LOOK = 50
+# lines without which nothing can be told about a file
+_FEW = 8
 _NAMES = {"\t": "a tab", " ": "a space"}
 _END, _QUOTE = ord("\n"), ord('"')
 # bytes that are read row by row at once
@@ -95,6 +97,8 @@ def read_delimited(
         Naming the first line that does not fit, and the remedy.
     """
     start = next(blocks, b"")
+    while start.count(b"\n") < _FEW and (more := next(blocks, b"")):
+        start += more
     if not start.strip():
         raise Refusal(f"{name} is empty")
     names = (*wanted.texts, *wanted.numbers)
@@ -149,17 +153,17 @@ def look(start: bytes, name: str, names: Sequence[str], sep: str | None, header:
     if not header:
         columns = [str(place) for place in range(width)]
     elif begin < len(lines) and len(filled) > 1:
-        row = _fields(lines[begin], found, quoting, name, begin + 1, strict=False)
+        row = _loose(lines[begin:], found, quoting)
         # a separator at the end of every row, but not of the header
         width += len(row) == width + 1 and row[-1] == ""
     return Head(found, columns, width, begin + 1)
 
 
-def _fields(line: str, sep: str, quoting: str, name: str, number: int, strict: bool = True) -> list[str]:
+def _fields(line: str, sep: str, quoting: str, name: str, number: int) -> list[str]:
     if len(sep) > 1 or quoting == "none" or '"' not in line:
         return line.split(sep)
     try:
-        return next(csv.reader([line], delimiter=sep, strict=strict))
+        return next(csv.reader([line], delimiter=sep, strict=True))
     except csv.Error as error:
         raise Refusal(f"{name}, line {number}: {_told(error)}: --quoting none takes quotes as they are",
                       quoting="none") from None  # fmt: skip
@@ -176,25 +180,26 @@ def _told(error: csv.Error) -> str:
 def _separator(lines: list[str], names: Sequence[str], header: bool, quoting: str) -> str:
     """Return the separator that splits the header into the columns asked for, else the one that is most regular."""
     if header and names:
-        fitting = [sep for sep in SEPARATORS if set(names) <= set(_loose(lines[0], sep, quoting))]
+        fitting = [sep for sep in SEPARATORS if set(names) <= set(_loose(lines, sep, quoting))]
         if fitting:
             return fitting[0]
     regular: list[tuple[float, int, str]] = []
     for sep in SEPARATORS[:-1]:
-        widths = [len(_loose(line, sep, quoting)) for line in lines]
+        widths = [len(_loose([line], sep, quoting)) for line in lines]
         if widths[0] > 1:
             regular.append((widths.count(widths[0]) / len(widths), widths[0], sep))
     # a space stands in many titles, so it comes last
     return max(regular)[-1] if regular else " " if " " in lines[0].strip() else ","
 
 
-def _loose(line: str, sep: str, quoting: str) -> list[str]:
-    if len(sep) > 1 or quoting == "none" or '"' not in line:
-        return line.split(sep)
+def _loose(lines: list[str], sep: str, quoting: str) -> list[str]:
+    """Return the fields of the first row, which quotes may spread over several lines, as far as it can be read."""
+    if len(sep) > 1 or quoting == "none" or '"' not in lines[0]:
+        return lines[0].split(sep)
     try:
-        return next(csv.reader([line], delimiter=sep))
+        return next(csv.reader((f"{line}\n" for line in lines), delimiter=sep))
     except csv.Error:
-        return [line]
+        return [lines[0]]
 
 
 def _inside_quotes(data: NDArray[np.uint8], sep: int) -> NDArray[np.bool_] | None:

@@ -16,7 +16,9 @@ from zlib import error as ZlibError  # noqa: N812
 from mfrec.data.refusals import Refusal
 from mfrec.errors import DataError, ParameterError
 
+# bytes that are read, checked and parsed at once
 BLOCK = 1 << 25
+_LONGEST_LINE = 1 << 28
 STDIN = "-"
 # what goes wrong while something is decompressed or read
 BROKEN = (EOFError, ZlibError, lzma.LZMAError, zipfile.BadZipFile, OSError)
@@ -113,7 +115,7 @@ def _decompressed(file: Any, name: str) -> Any:
     return file
 
 
-def blocks(stream: BinaryIO, name: str, encoding: str = "utf-8", size: int = BLOCK) -> Iterator[bytes]:
+def blocks(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[bytes]:
     r"""Yield whole lines of UTF-8 that end in ``\n``, whatever the encoding and the line ends of the stream.
 
     A byte order mark is taken off. The last line may lack its end; it is yielded as it is.
@@ -128,7 +130,7 @@ def blocks(stream: BinaryIO, name: str, encoding: str = "utf-8", size: int = BLO
     first = True
     while not last:
         try:
-            raw = stream.read(size)
+            raw = stream.read(BLOCK)
         except BROKEN as error:
             raise DataError(f"{name} cannot be read: {str(error) or 'it ends too early'}") from None
         last = not raw
@@ -151,8 +153,8 @@ def blocks(stream: BinaryIO, name: str, encoding: str = "utf-8", size: int = BLO
             _check(whole, name, lines)
             yield whole
         lines += whole.count(b"\n")
-        if len(rest) > 8 * size:
-            raise DataError(f"{name}, line {lines + 1} is longer than {8 * size:,} bytes: this is no table")
+        if len(rest) > _LONGEST_LINE:
+            raise DataError(f"{name}, line {lines + 1} is longer than {_LONGEST_LINE:,} bytes: this is no table")
 
 
 def marked(start: bytes) -> str | None:
