@@ -1,6 +1,7 @@
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError
 
 TEXT = "who,what,stars,note\n007,10,4,\n7,20,5,x\n"
-NAMES = {"user": "who", "item": "what", "weight": "stars"}
+NAMES: dict[str, Any] = {"user": "who", "item": "what", "weight": "stars"}
 EXPECTED = [("007", 10, 4.0), ("7", 20, 5.0)]
 
 

@@ -9,7 +9,6 @@ Each example draws pairs of ids and times, puts them into columns of a random dt
 import argparse
 import datetime
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,14 +37,14 @@ LIBRARIES: dict[str, Callable[[pd.DataFrame], Any]] = {
     "pandas": lambda frame: frame,
     "polars": lambda frame: pl.from_arrow(_arrow(frame)),
     "polars lazy": lambda frame: pl.from_arrow(_arrow(frame)).lazy(),  # type: ignore[union-attr]
-    "pyarrow": lambda frame: _arrow(frame),
+    "pyarrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
     "duckdb": lambda frame: duckdb.connect().from_arrow(_arrow(frame)),
 }
 
 ids_int = st.one_of(
     st.integers(-(2**63), 2**63 - 1), st.integers(-5, 5), st.sampled_from([2**63 - 1, -(2**63), 2**53 + 1])
 )
-ids_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=8)
+ids_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=8)
 ids_float = st.integers(-(2**54), 2**54)
 moments = st.integers(4 * 10**8, 4 * 10**9)
 
@@ -62,16 +61,21 @@ def id_column(values: Column, kind: str) -> "pd.Series[Any]":
         return pd.Series([float(v) for v in values], dtype=object)
     if kind == "category of floats":
         return pd.Series([float(v) for v in values]).astype("category")
-    return pd.Series(values, dtype=object).astype(kind)  # type: ignore[call-overload, no-any-return]
+    return typed(pd.Series(values, dtype=object), kind)
+
+
+def typed(column: Any, kind: str) -> "pd.Series[Any]":
+    """Convert a column to a dtype by its name."""
+    found: pd.Series[Any] = column.astype(kind)
+    return found
 
 
 def time_column(seconds: list[int], kind: str, unit: str) -> "pd.Series[Any]":
     """Put times into a column."""
     if kind in NUMBERS:
         values = [s * UNITS[unit] + UNITS[unit] // 2 for s in seconds]
-        return pd.Series(list(map(str, values)) if kind == "text" else values, dtype=object).astype(
-            "str" if kind == "text" else kind  # type: ignore[arg-type]
-        )
+        texts = list(map(str, values))
+        return typed(pd.Series(texts if kind == "text" else values, dtype=object), "str" if kind == "text" else kind)
     zoned = [EPOCH + datetime.timedelta(seconds=s) for s in seconds]
     naive = [moment.replace(tzinfo=None) for moment in zoned]
     tokyo = datetime.timezone(datetime.timedelta(hours=9))
@@ -90,7 +94,8 @@ def time_column(seconds: list[int], kind: str, unit: str) -> "pd.Series[Any]":
         "arrow dates": lambda: pd.Series([moment.date() for moment in naive]).astype("date32[pyarrow]"),
         "category of datetimes": lambda: pd.Series(naive).astype("category"),
     }
-    return columns[kind]() if kind in columns else pd.Series(naive).astype(kind)  # type: ignore[call-overload]
+    found: pd.Series[Any] = columns[kind]() if kind in columns else typed(pd.Series(naive), kind)
+    return found
 
 
 @st.composite
@@ -164,4 +169,4 @@ def main(args: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,7 +12,6 @@ import csv
 import io
 import logging
 import random
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -79,7 +78,13 @@ def valid(rng: random.Random) -> File:
     style = rng.choice(["{}", "u{:03d}", "{:03d}", "ü{}"])
     titles = {item: rng.choice(TITLES) for item in range(1, 8)}
     rows = tuple(
-        (style.format(u), str(i * 10), rng.choice(["1", "2.5", "4"]), titles[i], str(1_700_000_000 + rng.randint(0, 10**7)))
+        (
+            style.format(u),
+            str(i * 10),
+            rng.choice(["1", "2.5", "4"]),
+            titles[i],
+            str(1_700_000_000 + rng.randint(0, 10**7)),
+        )
         for u, i in pairs
     )
     return File(rows, sep=rng.choice([",", ";", "\t", "|"]), line_end=rng.choice(["\n", "\r\n"]))
@@ -226,4 +231,4 @@ def main(args: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

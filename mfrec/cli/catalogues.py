@@ -13,7 +13,7 @@ from mfrec.coldstart.content import encoded
 from mfrec.data.files import Reading
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import tells_users
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import ParameterError
 from mfrec.model.recommender import Recommender
@@ -117,8 +117,10 @@ def _named(side: Side, options: dict[str, Any], interactions: Interactions) -> C
     key, ids = options[f"{name}_id"] or options[f"{side}_col"], interactions.ids[side]
     try:
         return Catalogue.read(path, ids, key, strict=options["strict"], **columns)
-    except Refusal as error:
+    except RefusedError as error:
         # --encoding is that of SOURCE, and of this table where it is no UTF-8
         if "encoding" not in error.options or options["encoding"] == "utf-8":
             raise
-        return Catalogue.read(path, ids, key, how=Reading(encoding=options["encoding"]), strict=options["strict"], **columns)
+        return Catalogue.read(
+            path, ids, key, how=Reading(encoding=options["encoding"]), strict=options["strict"], **columns
+        )

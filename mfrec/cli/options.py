@@ -66,7 +66,10 @@ _SOURCE = (
     click.option("--time-format", metavar="FORMAT", help="How times are written, as %d/%m/%Y  [default: year first]"),
     click.option("--drop-invalid", is_flag=True, help="Leave out rows that cannot be used, and say how many."),
     click.option(
-        "--aggregate", type=click.Choice([*AGGREGATES]), default="sum", show_default=True,
+        "--aggregate",
+        type=click.Choice([*AGGREGATES]),
+        default="sum",
+        show_default=True,
         help="The weight of a pair that several rows have.",
     ),
     click.option("--min-user-interactions", default=1, show_default=True, help="Drop users with fewer."),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mfrec.data.faults import Faults
 from mfrec.data.numbers import MOMENTS, numbers
-from mfrec.data.refusals import Refusal, clip, require_columns
+from mfrec.data.refusals import RefusedError, clip, require_columns
 from mfrec.data.table import Table
 from mfrec.data.times import times
 from mfrec.directions import Side
@@ -54,7 +54,7 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
 
     Raises
     ------
-    Refusal
+    RefusedError
         For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, or with a line break.
     """
     what = f"{side} column {name!r}"
@@ -66,7 +66,7 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
         distinct = _whole(distinct, what)
     if isinstance(distinct, np.ndarray):
         if distinct.dtype.kind == "u" and distinct.size and int(distinct.max()) >= 2**63:
-            raise Refusal(f"{what} has integers above 2**63 - 1: pass them as strings")
+            raise RefusedError(f"{what} has integers above 2**63 - 1: pass them as strings")
         distinct = distinct.astype(np.int64)
         order = np.argsort(distinct)
         ids = IdMap(side, distinct[order])
@@ -129,16 +129,18 @@ def _factorized_objects(
         if all(isinstance(value, int | np.integer) for value in plain):
             beyond = next((v for v in plain if not -(2**63) <= int(v) < 2**63), None)
             if beyond is not None:
-                raise Refusal(f"{what} has integers beyond 64 bits, above 2**63 - 1 or below -2**63: pass them as text")
+                raise RefusedError(
+                    f"{what} has integers beyond 64 bits, above 2**63 - 1 or below -2**63: pass them as text"
+                )
             return codes, np.array([int(value) for value in plain], np.int64)
         whole = [value for value in plain if isinstance(value, int | np.integer)]
         # integers among floats must survive as floats do
         if all(abs(int(value)) <= _EXACT for value in whole):
             return codes, np.array([float(value) for value in plain])
-        raise Refusal(f"{what} holds both floats and integers beyond 2**53: make all of them integers, or text")
+        raise RefusedError(f"{what} holds both floats and integers beyond 2**53: make all of them integers, or text")
     named = sorted({kind.__name__ for kind in kinds})
     advice = "ids must be all integers or all strings; convert it with astype('int64') or astype(str)"
-    raise Refusal(f"{what} holds values of type {', '.join(named)}: {advice}")
+    raise RefusedError(f"{what} holds values of type {', '.join(named)}: {advice}")
 
 
 def _is_missing_type(kind: type) -> bool:
@@ -149,12 +151,12 @@ def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
     """Return floats as integers, where each is one exactly."""
     broken = distinct[~(np.isfinite(distinct) & (np.floor(distinct) == distinct))]
     if len(broken):
-        raise Refusal(
+        raise RefusedError(
             f"{what} has type {distinct.dtype}, and {broken[0]:g} is no whole number: ids must be integers or strings; "
             "convert it with astype(str)"
         )
     if (np.abs(distinct) > _EXACT).any():
-        raise Refusal(
+        raise RefusedError(
             f"{what} has floats beyond 2**53, where several integers are one float: read it as integers or as text"
         )
     return distinct.astype(np.int64)
@@ -172,7 +174,7 @@ def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Tabl
         code = next((code for code, text in enumerate(distinct) if wrong(text)), None)
         if code is not None:
             place = table.place(int((codes == code).argmax()))
-            raise Refusal(f"{table.name}, {place}: the id {clip(distinct[code])} of {what} {told}")
+            raise RefusedError(f"{table.name}, {place}: the id {clip(distinct[code])} of {what} {told}")
 
 
 def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64] | None:
@@ -180,7 +182,7 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
 
     Raises
     ------
-    Refusal
+    RefusedError
         When the column holds dates or durations, or no number at all.
     """
     if name is None:
@@ -192,7 +194,7 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     present = ~(parsed.missing | parsed.wrong)
     if parsed.wrong.any() and not present.any():
         first = column.iloc[int(parsed.wrong.argmax())]
-        raise Refusal(f"{table.name}: {what} must be numeric, got {clip(first)} ({type(first).__name__})")
+        raise RefusedError(f"{table.name}: {what} must be numeric, got {clip(first)} ({type(first).__name__})")
     with np.errstate(over="ignore", under="ignore"):
         stored = values.astype(np.float32)
     example = _example(column, parsed.wrong)
@@ -216,10 +218,13 @@ def _refuse_moments(column: "pd.Series[Any]", what: str) -> None:
     if isinstance(column.dtype, pd.CategoricalDtype):
         _refuse_moments(pd.Series(column.cat.categories), what)
     elif kind == "object":
-        found = next((v for v in column if isinstance(v, MOMENTS) and v is not pd.NaT), None)
+        found = next(
+            (v for v in column if isinstance(v, MOMENTS) and v == v),  # noqa: PLR0124
+            None,
+        )
         moments, kind = found is not None, type(found).__name__
     if moments or named:
-        raise Refusal(
+        raise RefusedError(
             f"{what} has type {kind}: a date or a duration is no weight; name it as time, or turn it into a number"
         )
 
@@ -241,7 +246,9 @@ def time_column(
     return read.seconds, tuple(note.removeprefix(f"{table.name}: ") for note in read.notes)
 
 
-def label_column(labels: "Labels | str | None", table: Table, rows: NDArray[np.int64], ids: IdMap) -> StringArray | None:
+def label_column(
+    labels: "Labels | str | None", table: Table, rows: NDArray[np.int64], ids: IdMap
+) -> StringArray | None:
     """Return one label per number ("" where there is none), from a mapping or from a column of the table.
 
     Of a column, the first label of an id that is not missing counts; numbers become text.

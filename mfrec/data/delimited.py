@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.numbers import numbers
-from mfrec.data.refusals import Refusal, require_columns, require_once
+from mfrec.data.refusals import RefusedError, require_columns, require_once
 from mfrec.data.table import Lines, Table
 
 SEPARATORS = (",", "\t", ";", "|", "::", " ")
@@ -93,14 +93,14 @@ def read_delimited(
 
     Raises
     ------
-    Refusal
+    RefusedError
         Naming the first line that does not fit, and the remedy.
     """
     start = next(blocks, b"")
     while start.count(b"\n") < _FEW and (more := next(blocks, b"")):
         start += more
     if not start.strip():
-        raise Refusal(f"{name} is empty")
+        raise RefusedError(f"{name} is empty")
     names = (*wanted.texts, *wanted.numbers)
     head = look(start, name, names, sep, header, quoting)
     require_once([column for column in head.columns if column], [c for c in head.columns if c], name)
@@ -121,15 +121,15 @@ def read_delimited(
 def _require(head: Head, names: Iterable[str], name: str, header: bool, sep: str | None) -> None:
     try:
         require_columns(head.columns, names, name)
-    except Refusal as error:
+    except RefusedError as error:
         if header and any(_is_number(column) for column in head.columns):
-            raise Refusal(
+            raise RefusedError(
                 f"{error}; the first line looks like data: if there is no header, say --no-header, and name columns by "
                 "their position, as in --user-col 0 --item-col 1",
                 header=False,
             ) from None
         if sep is not None and len(head.columns) == 1:
-            raise Refusal(f"{error}; is {sep!r} what separates fields? without --sep it is looked for") from None
+            raise RefusedError(f"{error}; is {sep!r} what separates fields? without --sep it is looked for") from None
         raise
 
 
@@ -165,7 +165,7 @@ def _fields(line: str, sep: str, quoting: str, name: str, number: int) -> list[s
     try:
         return next(csv.reader([line], delimiter=sep, strict=True))
     except csv.Error as error:
-        raise Refusal(f"{name}, line {number}: {_told(error)}: --quoting none takes quotes as they are",
+        raise RefusedError(f"{name}, line {number}: {_told(error)}: --quoting none takes quotes as they are",
                       quoting="none") from None  # fmt: skip
 
 
@@ -252,6 +252,12 @@ class _Texts:
         return pd.Series(pd.Categorical.from_codes(codes, pd.Index(list(self.known), dtype=object), validate=False))
 
 
+def _without(values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
+    exact = values.astype(object)
+    exact[missing] = None
+    return exact
+
+
 @dataclass
 class _Numbers:
     """A column of numbers; blocks in which something else stands are kept as text."""
@@ -266,7 +272,7 @@ class _Numbers:
         if parsed is None or parsed.wrong.any():
             self.parts.append(np.array([text or None for text in values], object))
         elif parsed.missing.any():
-            self.parts.append(np.where(parsed.missing, None, parsed.values.astype(object)))
+            self.parts.append(_without(parsed.values, parsed.missing))
         else:
             self.parts.append(parsed.values)
 
@@ -313,7 +319,9 @@ class _Reader:
             block += b"\n"
         if not self.single:
             if _ONE.encode() in block:
-                raise Refusal(f"{self.name} holds the character 0x1f: it cannot be read with a separator of several")
+                raise RefusedError(
+                    f"{self.name} holds the character 0x1f: it cannot be read with a separator of several"
+                )
             block = block.replace(self.head.sep.encode(), _ONE.encode())
         self._sort_out(block)
 
@@ -338,7 +346,9 @@ class _Reader:
         if self.carry:
             self._refuse_quote(self.line, csv.Error("unexpected end of data"))
         columns = {self.head.columns[place]: part.finish() for place, part in self._parts().items()}
-        notes = ("every row ends in a separator, which was left out",) if self.trailing and self.rows else ()
+        notes: tuple[str, ...] = ()
+        if self.trailing and self.rows:
+            notes += ("every row ends in a separator, which was left out",)
         if self.open_end and self.rows:
             notes += ("the last line has no end: the file may have been cut short there",)
         return Table(columns, self.name, Lines(*self.starts), notes)
@@ -402,7 +412,7 @@ class _Reader:
             self._refuse_width(self.line + int(filled[0]), self.head.width)
 
     def _without_blank(self, block: bytes) -> bytes:
-        """Return the block without its blank lines; Refusal names the first line of another width."""
+        """Return the block without its blank lines; RefusedError names the first line of another width."""
         kept: list[bytes] = []
         sep, per_line = self.sep.encode(), self.head.width - 1
         for line in block[:-1].split(b"\n"):
@@ -436,7 +446,8 @@ class _Reader:
 
     def _take(self, rows: list[list[str]]) -> int:
         """Check rows and gather them; return how many lines they stand on."""
-        width, kept, used = self.head.width, [], 0
+        width, used = self.head.width, 0
+        kept: list[list[str]] = []
         for row in rows:
             breaks = sum(text.count("\n") for text in row)
             blank = not row or (len(row) == 1 and width > 1 and not row[0].strip())
@@ -457,10 +468,11 @@ class _Reader:
     def _check_breaks(self, row: list[str]) -> None:
         per_row = len(self.head.columns) - 1
         for text in row:
-            if "\n" in text and any(part.count(self.sep) == per_row for part in text.split("\n")) and per_row:
-                raise Refusal(
-                    f"{self.name}, line {self.line}: a quoted field spans {text.count(chr(10)) + 1} lines, of which some "
-                    "look like rows of their own: --quoting none reads them as rows, --quoting csv as one field",
+            parts = text.split("\n")
+            if len(parts) > 1 and per_row and any(part.count(self.sep) == per_row for part in parts):
+                raise RefusedError(
+                    f"{self.name}, line {self.line}: a quoted field spans {len(parts)} lines, of which some look like "
+                    "rows of their own: --quoting none reads them as rows, --quoting csv as one field",
                     quoting="none",
                 )
 
@@ -478,13 +490,13 @@ class _Reader:
     def _refuse_width(self, line: int, width: int) -> NoReturn:
         have = len(self.head.columns)
         more = "more" if width > have else "fewer"
-        raise Refusal(
+        raise RefusedError(
             f"{self.name}, line {line}: {width} fields, {more} than the {have} of the "
             f"{'header' if self.head.columns[:1] != ['0'] else 'first line'} (separator "
-            f"{_NAMES.get(self.head.sep, repr(self.head.sep))}): mend the line, quote fields that hold the separator, or "
-            "name another with --sep"
+            f"{_NAMES.get(self.head.sep, repr(self.head.sep))}): mend the line, quote fields that hold the separator, "
+            "or name another with --sep"
         )
 
     def _refuse_quote(self, line: int, error: csv.Error) -> NoReturn:
-        raise Refusal(f"{self.name}, line {line}: {_told(error)}: --quoting none takes quotes as they are",
+        raise RefusedError(f"{self.name}, line {line}: {_told(error)}: --quoting none takes quotes as they are",
                       quoting="none")  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.data.table import Table
 
 Mask = NDArray[np.bool_]
@@ -31,7 +31,7 @@ class Faults:
         return ~np.logical_or.reduce(self.bad) if self.bad else None
 
     def settle(self, drop: bool) -> tuple[Mask | None, tuple[str, ...]]:
-        """Return the rows to keep (None: all) and what to note; Refusal unless they may be dropped."""
+        """Return the rows to keep (None: all) and what to note; RefusedError unless they may be dropped."""
         keep = self.keep()
         if keep is None:
             return None, ()
@@ -42,11 +42,11 @@ class Faults:
         ]
         listed = "; ".join(parts)
         if not drop:
-            raise Refusal(
+            raise RefusedError(
                 f"{self.table.name} has {count} of {len(keep)} rows that cannot be used: {listed}. "
                 "Mend them, or leave them out with --drop-invalid (drop_invalid=True in Python)",
                 drop_invalid=True,
             )
         if not keep.any():
-            raise Refusal(f"{self.table.name}: none of its {len(keep)} rows can be used: {listed}")
+            raise RefusedError(f"{self.table.name}: none of its {len(keep)} rows can be used: {listed}")
         return keep, (f"{count} of {len(keep)} rows were left out: {listed}",)

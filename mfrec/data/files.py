@@ -11,7 +11,7 @@ from mfrec.data import lists, parquet, streams
 from mfrec.data.delimited import Wanted, read_delimited
 from mfrec.data.frames import EMPTY
 from mfrec.data.records import read_records
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.data.table import Table
 from mfrec.errors import DataError, ParameterError
 
@@ -88,7 +88,7 @@ def read_columns(
             implied["weight"] = lists.COUNT
         ids = [lists.USER, lists.ITEM]
     if not len(table):
-        raise Refusal(f"{table.name}: the table {EMPTY}")
+        raise RefusedError(f"{table.name}: the table {EMPTY}")
     columns, notes = dict(table.columns), list(table.notes)
     for name in dict.fromkeys(ids):
         columns[name], told = as_ids(columns[name], name)
@@ -158,13 +158,13 @@ def _format(start: bytes, path: str | Path, wanted: Wanted, how: Reading) -> str
     if text.startswith(b"{"):
         return "jsonl"
     if text.startswith(b"[") and b"{" in text[:100]:
-        raise Refusal(f"{path} looks like one JSON list: write one object per line, as jq -c '.[]' does")
+        raise RefusedError(f"{path} looks like one JSON list: write one object per line, as jq -c '.[]' does")
     if how.header and how.sep is None and lists.looks_like_numbers(start):
         name = streams.name_of(path)
         widths = {len(line.split()) for line in start.splitlines()[:-1][:50] if line.strip()}
         first, other = ("triples", "lists") if widths <= {3} or widths <= {4} else ("lists", "triples")
         like = "user, item, count" if first == "triples" else "a user and its items"
-        raise Refusal(
+        raise RefusedError(
             f"{name} has no header; its lines of numbers look like {like}: say --format {first}, or --format {other}, "
             "or --no-header --sep space (format and header in Python)",
             format=first,

@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from mfrec.data.refusals import Refusal, require_columns, require_once
+from mfrec.data.refusals import RefusedError, require_columns, require_once
 from mfrec.data.table import Table
 from mfrec.errors import DataError
 
@@ -19,7 +19,7 @@ def table_of(frame: Any, names: Iterable[Any]) -> Table:
 
     Raises
     ------
-    Refusal
+    RefusedError
         When it is no frame, has no rows, or lacks a column or has it twice.
     """
     names = list(dict.fromkeys(names))
@@ -31,7 +31,7 @@ def table_of(frame: Any, names: Iterable[Any]) -> Table:
         columns = _foreign(frame, names)
     table = Table(columns)
     if not len(table):
-        raise Refusal(f"{table.name} {EMPTY}")
+        raise RefusedError(f"{table.name} {EMPTY}")
     return table
 
 
@@ -130,7 +130,9 @@ def _categorical(arrow: Any) -> "pd.Series[Any]":
     if not chunks.num_chunks:
         return pd.Series([], dtype=object)
     chunks = chunks.unify_dictionaries()
-    codes = np.concatenate([chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks])
+    codes = np.concatenate(
+        [chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks.chunks]
+    )
     # a dictionary may hold a text twice, or a missing one
     places, distinct = pd.factorize(np.array([*chunks.chunk(0).dictionary.to_pylist(), None], object))
     codes = places[codes]

@@ -14,7 +14,7 @@ import pandas as pd
 from mfrec.data.files import Found, Reading, as_ids, read_everything
 from mfrec.data.interactions import Interactions, log
 from mfrec.data.numbers import numbers
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.data.streams import STDIN, name_of
 from mfrec.data.table import Table
 from mfrec.data.times import times
@@ -28,8 +28,8 @@ WORDS: dict[str, tuple[str, ...]] = {
              "account", "person", "subscriber", "session", "uid", "who"),
     "item": ("item", "itemid", "product", "movie", "movieid", "film", "track", "song", "artist", "album", "book",
              "article", "sku", "asin", "isbn", "isrc", "game", "recipe", "video", "business", "iid", "what"),
-    "weight": ("weight", "rating", "ratings", "stars", "score", "count", "plays", "listens", "quantity", "qty", "clicks",
-               "views", "n", "value", "amount"),
+    "weight": ("weight", "rating", "ratings", "stars", "score", "count", "plays", "listens", "quantity", "qty",
+               "clicks", "views", "n", "value", "amount"),
     "time": ("time", "timestamp", "datetime", "date", "ts", "when", "created", "at", "day"),
     "title": ("title", "name", "label"),
 }  # fmt: skip
@@ -143,7 +143,7 @@ def _read(path: str | Path, how: Reading, problems: list[str]) -> tuple[tuple[Ta
     while True:
         try:
             table, found = read_everything(path, how)
-        except Refusal as error:
+        except RefusedError as error:
             problems.append(str(error))
             changes = {name: value for name, value in error.options.items() if name in _READING}
             if not changes or replace(how, **changes) == how or str(path) == STDIN:
@@ -184,7 +184,7 @@ def _holds(column: "pd.Series[Any]", decimal: str) -> str:
     commas = False
     try:
         parsed = numbers(column, decimal)
-    except Refusal:
+    except RefusedError:
         parsed, commas = numbers(column, ","), True
     present = ~parsed.missing
     if not present.any():
@@ -192,13 +192,17 @@ def _holds(column: "pd.Series[Any]", decimal: str) -> str:
     if int((present & ~parsed.wrong).sum()) * 2 > int(present.sum()):
         if commas:
             return "numbers with decimal commas"
-        if parsed.values.dtype != np.int64:
-            return "numbers"
+        whole = parsed.values.dtype == np.int64
         # leading zeros: other ids than without them
-        return "digits" if isinstance(column.dtype, pd.CategoricalDtype) and _has_zeros(column) else "integers"
+        digits = whole and isinstance(column.dtype, pd.CategoricalDtype) and _has_zeros(column)
+        return "digits" if digits else "integers" if whole else "numbers"
+    return _holds_dates(column)
+
+
+def _holds_dates(column: "pd.Series[Any]") -> str:
     try:
         found = times(column, "")
-    except Refusal as error:
+    except RefusedError as error:
         return "dates in another order" if "first" in str(error) and "strftime" not in str(error) else "text"
     if found.kind == "dates" and not (found.wrong.mean() > 1 / 2):
         return "dates"
@@ -236,7 +240,9 @@ def _rank(name: str, role: str) -> int | None:
 def _guess(role: str, fitting: list[Column], table: Table) -> tuple[str, str] | None:
     if role in SIDES:
         # a column that some other role's name fits is left to it
-        free = [c for c in fitting if all(_rank(c.name, other) is None for other in ROLES if other not in (role, "title"))]
+        free = [
+            c for c in fitting if all(_rank(c.name, other) is None for other in ROLES if other not in (role, "title"))
+        ]
         return (free[0].name, f"the first column left that can be ids of {role}s") if free else None
     if role == "time":
         dated = [c for c in fitting if c.holds.startswith("dates") or _epoch_like(table.columns[c.name])]
@@ -264,7 +270,7 @@ def _with_interactions(
             interactions = _interactions(table, chosen, how, rows)
         except DataError as error:
             problem = _short(str(error), table.name)
-            options = error.options if isinstance(error, Refusal) else {}
+            options = error.options if isinstance(error, RefusedError) else {}
             changed = {k: v for k, v in options.items() if k in ("drop_invalid", "time_format") and rows.get(k) != v}
             rows |= changed
             if "decimal" in options and how.decimal != options["decimal"]:

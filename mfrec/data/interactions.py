@@ -180,7 +180,7 @@ class Interactions:
         stored = entries.data != 0
         numbers = Pair(entries.row[stored].astype(np.int64), entries.col[stored].astype(np.int64))
         given = Pair(user_ids, item_ids)
-        notes = (f"{int((~stored).sum())} stored zeros were left out",) if not stored.all() else ()
+        notes: tuple[str, ...] = (f"{int((~stored).sum())} stored zeros were left out",) if not stored.all() else ()
         columns: dict[str, pd.Series[Any]] = {}
         for side, count in zip(SIDES, matrix.shape, strict=True):
             ids = column_of(np.arange(count) if given[side] is None else given[side], f"{side}_ids")
@@ -290,7 +290,8 @@ class Interactions:
         known = Pair.of(lambda side: columns.label_column(labels[side], table, rows[side], maps[side]))
         if keep is not None:
             rows = Pair.of(lambda side: rows[side][keep])
-            weights, times = (values if values is None else values[keep] for values in (weights, times))
+            weights = None if weights is None else weights[keep]
+            times = None if times is None else times[keep]
         merged = merge(rows.user, rows.item, weights, times, (len(maps.user), len(maps.item)), aggregate)
         told = AGGREGATES[aggregate].told
         repeated = (f"{merged.repeated} repeated (user, item) pairs {told}",) if merged.repeated else ()

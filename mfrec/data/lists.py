@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.data.table import Lines, Table
 from mfrec.errors import DataError
 
@@ -20,7 +20,7 @@ def read_numbers(blocks: Iterator[bytes], name: str, form: str) -> Table:
 
     Raises
     ------
-    Refusal
+    RefusedError
         Naming the first line that holds something else.
     """
     # a line may hold the numbers of one user over several blocks' ends, so all are read at once
@@ -43,7 +43,7 @@ def _refuse_triples(rows: list[tuple[int, list[int]]], name: str) -> None:
     users = [numbers[0] for _, numbers in rows]
     if widths == {3} or (widths == {4} and len(set(users)) < len(users)):
         words = {3: "three", 4: "four"}[widths.pop()]
-        raise Refusal(
+        raise RefusedError(
             f"{name}: every line has {words} numbers, which looks like user, item, count rather than a user and its "
             "items: say --format triples, or --format lists (format in Python)",
             format="triples",
@@ -62,7 +62,7 @@ def _lists(rows: list[tuple[int, list[int]]], name: str) -> Table:
 def _triples(rows: list[tuple[int, list[int]]], name: str) -> Table:
     wrong = next((row for row in rows if len(row[1]) not in (3, 4)), None)
     if wrong is not None:
-        raise Refusal(f"{name}, line {wrong[0]}: expected user, item, count, got {len(wrong[1])} numbers")
+        raise RefusedError(f"{name}, line {wrong[0]}: expected user, item, count, got {len(wrong[1])} numbers")
     table = np.array([numbers[:3] for _, numbers in rows], np.int64).reshape(-1, 3)
     places = [number for number, _ in rows]
     columns = {column: pd.Series(table[:, place]) for place, column in enumerate((USER, ITEM, COUNT))}

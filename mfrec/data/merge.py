@@ -60,8 +60,8 @@ def merge(
     DataError
         When a weight leaves float32.
     """
-    latest_last = aggregate == "last" and times is not None and weights is not None
-    order, sorted_cols, bounds = _sorted(rows, cols, shape, np.argsort(times, kind="stable") if latest_last else None)
+    before = np.argsort(times, kind="stable") if aggregate == "last" and times is not None else None
+    order, sorted_cols, bounds = _sorted(rows, cols, shape, before)
     first = np.ones(len(order), bool)
     first[1:] = sorted_cols[1:] != sorted_cols[:-1]
     # a row's first is another pair than the last of the row before, whatever its column

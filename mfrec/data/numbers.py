@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.refusals import Refusal, clip
+from mfrec.data.refusals import RefusedError, clip
 
 _PLAIN = re.compile(r"[0-9+\-.eE\n]*", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -43,7 +43,7 @@ def numbers(column: "pd.Series[Any]", decimal: str = ".", what: str = "") -> Par
 
     Raises
     ------
-    Refusal
+    RefusedError
         When numbers in text have decimal commas and ``decimal`` is a point; ``what`` names the column.
     """
     dtype = column.dtype
@@ -64,7 +64,7 @@ def numbers(column: "pd.Series[Any]", decimal: str = ".", what: str = "") -> Par
     if pd.api.types.is_float_dtype(dtype):
         values = column.to_numpy(np.float64, na_value=np.nan)
         missing = np.isnan(values)
-        return Parsed(np.where(missing, 0, values), missing, np.zeros(len(values), bool))
+        return Parsed(np.where(missing, 0.0, values), missing, np.zeros(len(values), bool))
     return _of_values(column.astype(object).tolist(), decimal, what)
 
 
@@ -73,7 +73,7 @@ def _of_values(values: list[Any], decimal: str, what: str) -> Parsed:
     if all(type(value) is str for value in values) and decimal == "." and _PLAIN.fullmatch("\n".join(values)):
         for kind, dtype in ((int, np.int64), (float, np.float64)):
             try:
-                plain = np.array(list(map(kind, values)), dtype)
+                plain: Any = np.array(list(map(kind, values)), dtype)
             except (ValueError, OverflowError):
                 continue
             return Parsed(plain, np.zeros(len(values), bool), np.zeros(len(values), bool))
@@ -105,7 +105,8 @@ def _number(value: Any, decimal: str, what: str) -> Any:
     if isinstance(value, str):
         return _from_text(value, decimal, what)
     if isinstance(value, MOMENTS):
-        return None if pd.isna(value) else _WRONG  # type: ignore[call-overload]
+        # NaT is unlike itself
+        return None if value != value else _WRONG  # noqa: PLR0124
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, bool | np.bool_ | int | np.integer):
@@ -125,7 +126,7 @@ def _from_text(text: str, decimal: str, what: str) -> Any:
     elif decimal == ",":
         return _WRONG
     elif _COMMA.fullmatch(stripped):
-        raise Refusal(
+        raise RefusedError(
             f"{what} holds {clip(text)}: if the comma is the decimal sign, say --decimal , (decimal=',' in Python)",
             decimal=",",
         )

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from mfrec.data.frames import of_arrow
-from mfrec.data.refusals import Refusal, require_columns, require_once
+from mfrec.data.refusals import RefusedError, require_columns, require_once
 from mfrec.data.table import Table
 from mfrec.errors import DataError
 
@@ -102,7 +102,7 @@ def _read(source: Any, name: str, partitions: dict[str, str | None], names: list
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise Refusal(f"{name} cannot be read as Parquet: {_first_line(error)}") from None
+        raise RefusedError(f"{name} cannot be read as Parquet: {_first_line(error)}") from None
     for column, value in partitions.items():
         if column not in have and (names is None or column in names):
             table = table.append_column(column, pa.array([value] * len(table), pa.string()))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mfrec.data.refusals import Refusal, clip, require_columns
+from mfrec.data.refusals import RefusedError, clip, require_columns
 from mfrec.data.table import Lines, Table
 
 
@@ -15,7 +15,7 @@ def read_records(blocks: Iterator[bytes], name: str, names: list[str] | None) ->
 
     Raises
     ------
-    Refusal
+    RefusedError
         Naming the first line that is no object, has a key twice, or has a list or an object as a value.
     """
     values: dict[str, list[Any]] = {} if names is None else {column: [] for column in names}
@@ -39,7 +39,7 @@ def read_records(blocks: Iterator[bytes], name: str, names: list[str] | None) ->
             places.append(line)
             count += 1
     if not count:
-        raise Refusal(f"{name} is empty")
+        raise RefusedError(f"{name} is empty")
     require_columns(seen, names or (), name)
     padded = {column: [*cells, *[None] * (count - len(cells))] for column, cells in values.items()}
     return Table({c: pd.Series(cells, dtype=object) for c, cells in padded.items()}, name, Lines(range(count), places))
@@ -51,14 +51,14 @@ def _record(text: bytes, name: str, line: int) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _no_json(name, line, error) from None
     if not isinstance(record, dict):
-        raise Refusal(f"{name}, line {line}: {clip(record)} is no JSON object: write one object per line")
+        raise RefusedError(f"{name}, line {line}: {clip(record)} is no JSON object: write one object per line")
     return record
 
 
-def _no_json(name: str, line: int, error: Exception) -> Refusal:
-    if isinstance(error, Refusal):
+def _no_json(name: str, line: int, error: Exception) -> RefusedError:
+    if isinstance(error, RefusedError):
         return error
-    return Refusal(f"{name}, line {line}: no JSON object ({error}): write one object per line")
+    return RefusedError(f"{name}, line {line}: no JSON object ({error}): write one object per line")
 
 
 def _once(pairs: list[tuple[str, Any]], name: str, line: int) -> dict[str, Any]:
@@ -66,12 +66,12 @@ def _once(pairs: list[tuple[str, Any]], name: str, line: int) -> dict[str, Any]:
     if len(record) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise Refusal(f"{name}, line {line}: the key {twice!r} stands twice")
+        raise RefusedError(f"{name}, line {line}: the key {twice!r} stands twice")
     return record
 
 
 def _scalar(value: Any, column: str, name: str, line: int) -> Any:
     if isinstance(value, list | dict):
         kind = "a list" if isinstance(value, list) else "an object"
-        raise Refusal(f"{name}, line {line}: {column!r} is {kind}, not one value")
+        raise RefusedError(f"{name}, line {line}: {column!r} is {kind}, not one value")
     return value

@@ -9,7 +9,7 @@ from mfrec.errors import DataError
 _SHOWN = 20
 
 
-class Refusal(DataError):
+class RefusedError(DataError):
     """A table that is not read as it is.
 
     Parameters
@@ -26,7 +26,7 @@ class Refusal(DataError):
 
 
 def require_columns(have: Iterable[Any], names: Iterable[Any], what: str) -> None:
-    """Raise Refusal unless every named column is there; the message lists what there is, and near misses."""
+    """Raise RefusedError unless every named column is there; the message lists what there is, and near misses."""
     have = list(have)
     missing = [name for name in dict.fromkeys(names) if name not in have]
     if not missing:
@@ -34,15 +34,15 @@ def require_columns(have: Iterable[Any], names: Iterable[Any], what: str) -> Non
     listed, dots = ", ".join(map(repr, have[:_SHOWN])) or "no columns", ", ..." if len(have) > _SHOWN else ""
     near = [close for name in missing for close in near_misses(name, have)]
     meant = f"; did you mean {' or '.join(map(repr, dict.fromkeys(near)))}?" if near else ""
-    raise Refusal(f"{what} has no column {', '.join(map(repr, missing))}: it has {listed}{dots}{meant}")
+    raise RefusedError(f"{what} has no column {', '.join(map(repr, missing))}: it has {listed}{dots}{meant}")
 
 
 def require_once(have: Iterable[Any], names: Iterable[Any], what: str) -> None:
-    """Raise Refusal where one of the named columns is there twice."""
+    """Raise RefusedError where one of the named columns is there twice."""
     have = list(have)
     for name in names:
         if have.count(name) > 1:
-            raise Refusal(f"column {name!r} stands {have.count(name)} times in {what}: rename one")
+            raise RefusedError(f"column {name!r} stands {have.count(name)} times in {what}: rename one")
 
 
 def near_misses(name: Any, have: Iterable[Any]) -> list[Any]:

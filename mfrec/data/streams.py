@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import error as ZlibError  # noqa: N812
 
-from mfrec.data.refusals import Refusal
+from mfrec.data.refusals import RefusedError
 from mfrec.errors import DataError, ParameterError
 
 # bytes that are read, checked and parsed at once
@@ -41,7 +41,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         When there is no such file, or it cannot be read.
     """
     if str(path) == STDIN:
-        yield _decompressed(io.BufferedReader(sys.stdin.buffer), "standard input")  # type: ignore[arg-type]
+        yield _decompressed(io.BufferedReader(sys.stdin.buffer), "standard input")
         return
     if Path(path).is_dir():
         raise DataError(f"{path} is a folder: name a CSV or Parquet file, or a MovieLens release")
@@ -180,7 +180,7 @@ def _check(whole: bytes, name: str, lines: int) -> None:
     if b"\0" in whole:
         line = lines + 1 + whole.count(b"\n", 0, whole.index(b"\0"))
         wide = "utf-16-be" if whole[:1] == b"\0" else "utf-16-le"
-        raise Refusal(
+        raise RefusedError(
             f"{name} cannot be read as CSV: line {line} has a byte 0; if this is text in UTF-16, say --encoding {wide}",
             encoding=wide,
         )
@@ -192,10 +192,10 @@ def _check(whole: bytes, name: str, lines: int) -> None:
         raise _not_in("utf-8", name, lines + 1 + whole.count(b"\n", 0, error.start), error) from None
 
 
-def _not_in(encoding: str, name: str, line: int, error: UnicodeError) -> Refusal:
+def _not_in(encoding: str, name: str, line: int, error: UnicodeError) -> RefusedError:
     byte = f" (byte 0x{error.object[error.start]:02x})" if isinstance(error, UnicodeDecodeError) else ""
     other = "latin-1" if _is_utf8(encoding) else "utf-8"
-    return Refusal(
+    return RefusedError(
         f"{name} cannot be read as CSV: line {line} is no text in {encoding}{byte}: say which encoding it is in, "
         f"for instance --encoding {other}",
         encoding=other,

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.numbers import Parsed, numbers
-from mfrec.data.refusals import Refusal, clip
+from mfrec.data.refusals import RefusedError, clip
 from mfrec.errors import ParameterError
 
 # (unit, how many to the second, magnitudes below this one are of the unit): seconds reach to the year 5138, and
@@ -27,8 +27,8 @@ _ISO = re.compile(
 # formats to suggest, never to guess by
 _FORMATS = tuple(
     f"{day}{clock}"
-    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%Y.%m.%d",
-                "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%Y", "%a, %d %b %Y", "%Y%m%d")
+    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y",
+                "%Y.%m.%d", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%d-%b-%Y", "%a, %d %b %Y", "%Y%m%d")
     for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S %Z", " %H:%M:%S %z")
 )  # fmt: skip
 # whole numbers that are rather dates than counts of anything: (digits, format)
@@ -64,7 +64,7 @@ def times(column: "pd.Series[Any]", what: str, time_format: str | None = None, d
 
     Raises
     ------
-    Refusal
+    RefusedError
         For numbers of several units or that look like dates, text in another order, and columns of something else.
     """
     dtype = column.dtype
@@ -82,7 +82,11 @@ def times(column: "pd.Series[Any]", what: str, time_format: str | None = None, d
         return _of_numbers(numbers(column), what)
     if time_format is None and _is_text(dtype):
         return _by_code(column, what)
-    values = column.astype(object)
+    return _of_objects(column.astype(object), what, time_format, decimal)
+
+
+def _of_objects(values: "pd.Series[Any]", what: str, time_format: str | None, decimal: str) -> Times:
+    """Read Python values by their types."""
     missing = pd.isna(values).to_numpy(bool)
     present = values[~missing]
     kinds = set(map(type, present))
@@ -93,12 +97,13 @@ def times(column: "pd.Series[Any]", what: str, time_format: str | None = None, d
     if kinds and all(issubclass(kind, datetime.date | np.datetime64) for kind in kinds):
         return _of_dates(values, missing)
     numeric = numbers(values, decimal, what)
-    if any(issubclass(kind, bool | np.bool_ | datetime.timedelta | np.timedelta64) for kind in kinds) or (
-        numeric.missing | numeric.wrong
-    ).all():
+    if (
+        any(issubclass(kind, bool | np.bool_ | datetime.timedelta | np.timedelta64) for kind in kinds)
+        or (numeric.missing | numeric.wrong).all()
+    ):
         if len(present) == 0:
             return Times(np.zeros(len(values), np.int64), missing, ~missing, "nothing")
-        raise Refusal(f"{what} holds neither numbers nor dates (first: {clip(present.iloc[0])})")
+        raise RefusedError(f"{what} holds neither numbers nor dates (first: {clip(present.iloc[0])})")
     dated = [isinstance(value, datetime.date | np.datetime64) for value in values]
     if any(dated) or any(isinstance(value, str) for value in values):
         return _of_mixed(values, missing, numeric, what)
@@ -185,9 +190,9 @@ def _of_numbers(parsed: Parsed, what: str) -> Times:
         return Times(np.zeros(len(values), np.int64), missing, wrong & ~missing, "numbers")
     unit, per_second = _unit(values, what)
     _refuse_dates(values, unusable, what)
-    exact = values.dtype == np.int64
-    seconds = values // per_second if exact and per_second > 1 else np.floor(values / per_second).astype(np.int64)
-    seconds = values if exact and per_second == 1 else seconds
+    # whole numbers stay exact
+    scaled = values // per_second if values.dtype == np.int64 else np.floor(values / per_second)
+    seconds = scaled.astype(np.int64, copy=False)
     notes = () if per_second == 1 else (f"{what} was read as {unit} since 1970",)
     return Times(seconds, missing, wrong & ~missing, f"{unit} since 1970", notes)
 
@@ -204,7 +209,7 @@ def _unit(values: NDArray[Any], what: str) -> tuple[str, int]:
     present = np.flatnonzero(counts)
     if len(present) > 1:
         listed = ", ".join(f"{counts[place]} look like {UNITS[place][0]}" for place in present)
-        raise Refusal(f"{what} holds times of several units ({listed}): convert them to one")
+        raise RefusedError(f"{what} holds times of several units ({listed}): convert them to one")
     return UNITS[int(present[0]) if len(present) else 0][:2]
 
 
@@ -220,7 +225,7 @@ def _refuse_dates(values: NDArray[Any], unusable: NDArray[np.bool_], what: str) 
             return
         texts = pd.Series([str(int(value)) for value in distinct], dtype=object)
         if pd.to_datetime(texts, format=form, errors="coerce").notna().all():
-            raise Refusal(
+            raise RefusedError(
                 f"{what} holds {texts[0]}, which looks like a date: say --time-format {form} "
                 f"(time_format in Python), or convert it to seconds since 1970",
                 time_format=form,
@@ -252,16 +257,16 @@ def _of_text(texts: "pd.Series[Any]", what: str) -> Times:
     first = texts[int((~missing).argmax())]
     formats = _suggest(texts[~missing])
     if not formats:
-        raise Refusal(
+        raise RefusedError(
             f"{what} holds neither numbers nor dates in the order year-month-day (first: {clip(first)}): "
             "say --time-format (time_format in Python) in the notation of strftime"
         )
     if len(formats) > 1:
         named = " or ".join(f"'{form}'" for form in formats)
-        raise Refusal(
+        raise RefusedError(
             f"{what} holds {clip(first)}: day first or month first? say --time-format {named} (time_format in Python)"
         )
-    raise Refusal(
+    raise RefusedError(
         f"{what} holds {clip(first)}: say --time-format '{formats[0]}' (time_format in Python)", time_format=formats[0]
     )
 
@@ -308,5 +313,5 @@ def _of_format(values: "pd.Series[Any]", missing: NDArray[np.bool_], what: str, 
         raise ParameterError(f"time_format {form!r} is not in the notation of strftime: {error}") from None
     wrong = read.isna().to_numpy(bool)
     if wrong.all():
-        raise Refusal(f"{what} holds no time in the format {form!r} (first: {clip(distinct[0])})")
+        raise RefusedError(f"{what} holds no time in the format {form!r} (first: {clip(distinct[0])})")
     return Times(_of_datetimes(read).seconds[codes], missing, ~missing & wrong[codes], "dates")

@@ -12,7 +12,7 @@ log = logging.getLogger("mfrec.service")
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedError:
     """A version that is not served, and why."""
 
     wanted: str
@@ -36,7 +36,7 @@ class Watcher:
         self.poll = poll
         self.retry = retry
         self.live: ServedModel | None = None
-        self.refused: Refusal | None = None
+        self.refused: RefusedError | None = None
         self.swaps = 0
         self.refusals = 0
         self._served: str | None = None
@@ -104,7 +104,7 @@ class Watcher:
         log.info("serving version %s: %d users x %d items", live.version, counts["users"], counts["items"])
 
     def _refuse(self, wanted: str, error: Exception) -> None:
-        self.refused = Refusal(wanted, f"{error}" or type(error).__name__, time.time())
+        self.refused = RefusedError(wanted, f"{error}" or type(error).__name__, time.time())
         self.refusals += 1
         still = f"still serving {self.live.version}" if self.live else "serving nothing yet"
         # an error that nobody foresaw is for a developer to read
