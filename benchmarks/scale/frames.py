@@ -86,8 +86,8 @@ def time_column(seconds: list[int], kind: str, unit: str) -> "pd.Series[Any]":
     columns: dict[str, Callable[[], Any]] = {
         "datetimes": lambda: pd.Series(naive, dtype=object),
         "zoned": lambda: pd.Series(pd.to_datetime(zoned, utc=True)).dt.tz_convert("Asia/Tokyo"),
-        "arrow": lambda: pd.Series(naive).astype("timestamp[us][pyarrow]"),
-        "arrow zoned": lambda: pd.Series(pd.to_datetime(zoned, utc=True)).astype("timestamp[ms, tz=UTC][pyarrow]"),
+        "arrow": lambda: typed(pd.Series(naive), "timestamp[us][pyarrow]"),
+        "arrow zoned": lambda: typed(pd.Series(pd.to_datetime(zoned, utc=True)), "timestamp[ms, tz=UTC][pyarrow]"),
         "iso": lambda: pd.Series([moment.isoformat() for moment in naive]),
         "mixed iso": lambda: pd.Series(spelled),
         "dates": lambda: pd.Series([moment.date() for moment in naive], dtype=object),

@@ -78,7 +78,15 @@ def read_columns(
     DataError
         When the file is missing, empty, not such a table, or lacks a column.
     """
-    how = how or Reading()
+    table, implied = _columns(path, ids, texts, numbers, how or Reading())
+    if not len(table):
+        raise RefusedError(f"{table.name}: the table {EMPTY}")
+    return table, implied
+
+
+def _columns(
+    path: str | Path, ids: Sequence[str], texts: Sequence[str], numbers: Sequence[str], how: Reading
+) -> tuple[Table, dict[str, str]]:
     wanted = Wanted([*ids, *texts], numbers)
     table, found = _read(path, wanted, how)
     implied = {}
@@ -87,8 +95,6 @@ def read_columns(
         if lists.COUNT in table.columns:
             implied["weight"] = lists.COUNT
         ids = [lists.USER, lists.ITEM]
-    if not len(table):
-        raise RefusedError(f"{table.name}: the table {EMPTY}")
     columns, notes = dict(table.columns), list(table.notes)
     for name in dict.fromkeys(ids):
         columns[name], told = as_ids(columns[name], name)
@@ -104,7 +110,7 @@ def read_table(
     Columns of text stay as they are written, so that a title such as "1984" is no number.
     """
     numbers = [name for name in wanted if name not in (*ids, *texts)]
-    table, _ = read_columns(path, ids, texts, numbers, how)
+    table, _ = _columns(path, ids, texts, numbers, how or Reading())
     frame = parquet.to_frame(table)
     return frame[list(dict.fromkeys(wanted))]
 
@@ -140,7 +146,7 @@ def _read(path: str | Path, wanted: Wanted, how: Reading) -> tuple[Table, Found]
 
 def find(stream: BinaryIO, path: str | Path, how: Reading, wanted: Wanted) -> Found:
     """Tell the format of a stream by its first bytes, and its encoding by a byte order mark."""
-    start: bytes = stream.peek(1 << 16)  # type: ignore[attr-defined]
+    start = streams.beginning(stream, streams.name_of(path))
     mark = streams.marked(start)
     encoding, notes = how.encoding, ()
     if mark is not None and how.encoding == "utf-8":

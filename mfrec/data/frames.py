@@ -26,7 +26,7 @@ def table_of(frame: Any, names: Iterable[Any]) -> Table:
     if isinstance(frame, pd.DataFrame):
         have = list(frame.columns)
         _check(have, names)
-        columns = {name: frame[name].reset_index(drop=True) for name in names}
+        columns = {name: _plain(frame[name]) for name in names}
     else:
         columns = _foreign(frame, names)
     table = Table(columns)
@@ -46,28 +46,34 @@ def _check(have: list[Any], names: list[Any]) -> None:
 
 
 def _foreign(frame: Any, names: list[Any]) -> "dict[Any, pd.Series[Any]]":
+    own = getattr(frame, "column_names", None)
+    if isinstance(own, list):
+        # narwhals refuses repeated names, wherever they are
+        _check(own, names)
     known = nw.from_native(frame, pass_through=True)
     if not isinstance(known, nw.DataFrame | nw.LazyFrame):
         raise DataError(
             f"expected a frame (of pandas, polars, pyarrow, DuckDB, ...), got {type(frame).__name__}: "
             "lists and arrays go to mfrec.Interactions.from_arrays, sparse matrices to from_sparse, files to read"
         )
-    _check(_names(frame, known), names)
+    _check(known.collect_schema().names(), names)
     chosen: Any = known.select(*names)
     eager = chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen
     return {name: pandas_of(eager[name]) for name in names}
 
 
-def _names(frame: Any, known: Any) -> list[str]:
-    """Return the names of all columns; narwhals refuses repeated ones of pyarrow, and a user wants to know which."""
-    return list(getattr(frame, "column_names", None) or known.collect_schema().names())
+def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column with rows counted from 0, in this machine's order of bytes."""
+    if isinstance(column.dtype, np.dtype) and not column.dtype.isnative:
+        column = column.astype(column.dtype.newbyteorder("="))
+    return column.reset_index(drop=True)
 
 
 def pandas_of(series: Any) -> "pd.Series[Any]":
     """Return a series of narwhals as one of pandas, with every value exact."""
     native = series.to_native()
     if isinstance(native, pd.Series):
-        return native.reset_index(drop=True)
+        return _plain(native)
     if series.implementation.is_pandas_like():
         return series.to_pandas().reset_index(drop=True)  # type: ignore[no-any-return]
     try:
@@ -107,7 +113,9 @@ def column_of(values: Any, name: str) -> "pd.Series[Any]":
         When it has another number of dimensions than one.
     """
     if isinstance(values, pd.Series | pd.Index):
-        return pd.Series(values).reset_index(drop=True)
+        return _plain(pd.Series(values))
+    if type(values).__module__.startswith("pyarrow"):
+        return of_arrow(values)
     known = nw.from_native(values, allow_series=True, pass_through=True)
     if isinstance(known, nw.Series):
         return pandas_of(known)
@@ -116,7 +124,7 @@ def column_of(values: Any, name: str) -> "pd.Series[Any]":
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise DataError(f"{name}: expected an array of one dimension, got {values.ndim}")
-        return pd.Series(values.astype(values.dtype.newbyteorder("=")))
+        return _plain(pd.Series(values))
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise DataError(f"{name}: expected an array or a list, got {type(values).__name__}")
     # value by value, so that integers beside a missing one stay exact

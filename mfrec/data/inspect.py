@@ -140,14 +140,17 @@ def inspect_table(path: str | Path, how: Reading | None = None) -> Inspection:
 
 def _read(path: str | Path, how: Reading, problems: list[str]) -> tuple[tuple[Table, Found] | None, Reading]:
     """Read the file, taking up the options that its faults suggest."""
+    tried: set[str] = set()
     while True:
         try:
             table, found = read_everything(path, how)
         except RefusedError as error:
             problems.append(str(error))
             changes = {name: value for name, value in error.options.items() if name in _READING}
-            if not changes or replace(how, **changes) == how or str(path) == STDIN:
+            # an option that was taken up once and did not help is not taken up again
+            if not set(changes) - tried or str(path) == STDIN:
                 return None, how
+            tried |= set(changes)
             how = replace(how, **changes)
             continue
         except DataError as error:
@@ -203,7 +206,8 @@ def _holds_dates(column: "pd.Series[Any]") -> str:
     try:
         found = times(column, "")
     except RefusedError as error:
-        return "dates in another order" if "first" in str(error) and "strftime" not in str(error) else "text"
+        ordered = "time_format" in error.options or "day first or month first" in str(error)
+        return "dates in another order" if ordered else "text"
     if found.kind == "dates" and not (found.wrong.mean() > 1 / 2):
         return "dates"
     return "text"

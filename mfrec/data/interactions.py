@@ -299,7 +299,7 @@ class Interactions:
         say(notes)
         found = cls(merged.matrix, maps, known, merged.times, notes)
         # ids that only rows without use had are not known
-        return replace(found.compact(), notes=notes) if keep is not None else found
+        return found._compacted() if keep is not None else found
 
     def __len__(self) -> int:
         """Return the number of (user, item) pairs."""
@@ -363,17 +363,20 @@ class Interactions:
 
     def compact(self) -> "Interactions":
         """Drop the users and items without any interaction; numbers change, ids and labels do not."""
+        notes = self._without_data("had no interaction and were dropped")
+        if not notes:
+            return self
+        say(notes)
+        return replace(self._compacted(), notes=self.notes + notes)
+
+    def _compacted(self) -> "Interactions":
         degree = self.degree
         keep = Pair.of(lambda side: np.flatnonzero(degree[side] > 0))
-        if all(len(keep[side]) == len(self.ids[side]) for side in SIDES):
-            return self
-        notes = self._without_data("had no interaction and were dropped")
-        say(notes)
         matrix = csr_matrix(self.matrix[keep.user][:, keep.item])
         ids = Pair.of(lambda side: self.ids[side].take(keep[side]))
         labels = Pair.of(lambda side: (texts := self.labels[side]) and texts.take(keep[side]))
         # rows and columns keep their relative order, so the stored values do too
-        return Interactions(matrix, ids, labels, self.times, self.notes + notes)
+        return Interactions(matrix, ids, labels, self.times, self.notes)
 
     def filter(self, *, min_user_interactions: int = 1, min_item_interactions: int = 1) -> "Interactions":
         """Keep users and items with at least so many interactions, repeated until both hold.

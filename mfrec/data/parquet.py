@@ -126,6 +126,8 @@ def to_frame(table: Table) -> pd.DataFrame:
 
 def _native(column: "pd.Series[Any]") -> "pd.Series[Any]":
     if isinstance(column.dtype, pd.CategoricalDtype):
+        if pd.api.types.is_integer_dtype(column.cat.categories.dtype):
+            return column.astype("Int64" if column.hasnans else "int64")
         return column.astype(object)
     if not isinstance(column.dtype, pd.ArrowDtype):
         return column

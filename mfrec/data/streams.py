@@ -51,6 +51,19 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         yield _decompressed(file, str(path))
 
 
+def beginning(stream: Any, name: str) -> bytes:
+    """Return the first bytes of a stream, which stay to be read."""
+    try:
+        start: bytes = stream.peek(1 << 16)
+    except BROKEN as error:
+        raise _broken(name, error) from None
+    return start
+
+
+def _broken(name: str, error: Exception) -> DataError:
+    return DataError(f"{name} cannot be read: {str(error) or 'it ends too early'}")
+
+
 def name_of(path: str | Path) -> str:
     """Return what messages call a file."""
     return "standard input" if str(path) == STDIN else str(path)
@@ -111,7 +124,7 @@ def _decompressed(file: Any, name: str) -> Any:
             try:
                 return io.BufferedReader(decompress(file))
             except (*BROKEN, NotImplementedError, RuntimeError) as error:
-                raise DataError(f"{name} cannot be read: {error}") from None
+                raise _broken(name, error) from None
     return file
 
 
@@ -132,7 +145,7 @@ def blocks(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[byt
         try:
             raw = stream.read(BLOCK)
         except BROKEN as error:
-            raise DataError(f"{name} cannot be read: {str(error) or 'it ends too early'}") from None
+            raise _broken(name, error) from None
         last = not raw
         if recode is not None:
             try:
@@ -181,7 +194,8 @@ def _check(whole: bytes, name: str, lines: int) -> None:
         line = lines + 1 + whole.count(b"\n", 0, whole.index(b"\0"))
         wide = "utf-16-be" if whole[:1] == b"\0" else "utf-16-le"
         raise RefusedError(
-            f"{name} cannot be read as CSV: line {line} has a byte 0; if this is text in UTF-16, say --encoding {wide}",
+            f"{name} cannot be read as CSV or other text: line {line} has a byte 0; if this is UTF-16, "
+            f"say --encoding {wide}",
             encoding=wide,
         )
     if whole.isascii():
@@ -196,7 +210,7 @@ def _not_in(encoding: str, name: str, line: int, error: UnicodeError) -> Refused
     byte = f" (byte 0x{error.object[error.start]:02x})" if isinstance(error, UnicodeDecodeError) else ""
     other = "latin-1" if _is_utf8(encoding) else "utf-8"
     return RefusedError(
-        f"{name} cannot be read as CSV: line {line} is no text in {encoding}{byte}: say which encoding it is in, "
-        f"for instance --encoding {other}",
+        f"{name} cannot be read as CSV or other text: line {line} is no text in {encoding}{byte}: say which "
+        f"encoding it is in, for instance --encoding {other}",
         encoding=other,
     )

@@ -97,16 +97,12 @@ def _of_objects(values: "pd.Series[Any]", what: str, time_format: str | None, de
     if kinds and all(issubclass(kind, datetime.date | np.datetime64) for kind in kinds):
         return _of_dates(values, missing)
     numeric = numbers(values, decimal, what)
-    if (
-        any(issubclass(kind, bool | np.bool_ | datetime.timedelta | np.timedelta64) for kind in kinds)
-        or (numeric.missing | numeric.wrong).all()
-    ):
-        if len(present) == 0:
-            return Times(np.zeros(len(values), np.int64), missing, ~missing, "nothing")
-        raise RefusedError(f"{what} holds neither numbers nor dates (first: {clip(present.iloc[0])})")
-    dated = [isinstance(value, datetime.date | np.datetime64) for value in values]
-    if any(dated) or any(isinstance(value, str) for value in values):
+    mixed = any(issubclass(kind, str | datetime.date | np.datetime64) for kind in kinds)
+    if mixed:
         return _of_mixed(values, missing, numeric, what)
+    odd = any(issubclass(kind, bool | np.bool_ | datetime.timedelta | np.timedelta64) for kind in kinds)
+    if len(present) and (odd or (numeric.missing | numeric.wrong).all()):
+        raise RefusedError(f"{what} holds neither numbers nor dates (first: {clip(present.iloc[0])})")
     return _of_numbers(numeric, what)
 
 
@@ -167,6 +163,8 @@ def _of_mixed(values: "pd.Series[Any]", missing: NDArray[np.bool_], numeric: Par
     dates = dates.where(dates.notna(), texts)
     iso = _of_iso(dates, pd.isna(dates).to_numpy(bool))
     read = ~(iso.missing | iso.wrong)
+    if not read.any() and (numeric.missing | numeric.wrong).all():
+        raise RefusedError(f"{what} holds neither numbers nor dates (first: {clip(values[~missing].iloc[0])})")
     if not read.any():
         return _of_numbers(numeric, what)
     return Times(iso.seconds, missing, ~read & ~missing, "dates")
