@@ -136,7 +136,7 @@ def frame_with(**columns: Any) -> pd.DataFrame:
         (frame_with(w=[0, -3]), r"1 zero \(first in row 0\), 1 negative \(first in row 1\)"),
         (frame_with(w=["x", "y"]), r"weight column 'w' must be numeric, got 'x' \(str\)"),
         (frame_with(t=[1, None]), "time column 't': 1 missing"),
-        (frame_with(t=[1, np.inf]), r"time column 't': 1 not read as seconds since 1970 such as (np.float64\()?inf"),
+        (frame_with(t=[1, np.inf]), r"time column 't': 1 not read as seconds since 1970 such as inf"),
         (frame_with(t=["yesterday", "today"]), "time column 't' holds neither numbers nor dates"),
         (frame_with(t=[[1], [2]]), "time column 't' holds neither numbers nor dates"),
         (pd.DataFrame([[1, 2, 3, 4, 5]], columns=["user", "item", "w", "t", "w"]), "column 'w' stands 2 times"),

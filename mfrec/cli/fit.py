@@ -52,7 +52,7 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
 
     \b
     mfrec fit ml-latest-small --cold-start
-    mfrec fit plays.csv --items tracks.csv --items-id track --items-text title --items-category label
+    mfrec fit plays.csv --user-col listener --item-col track --items tracks.csv --items-text title
     """
     started = time.perf_counter()
     als, index = als_params(options), from_options(IndexParams, options)

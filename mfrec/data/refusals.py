@@ -53,5 +53,6 @@ def near_misses(name: Any, have: Iterable[Any]) -> list[Any]:
 
 def clip(text: Any, length: int = 40) -> str:
     """Return the repr of a value, short enough for a message."""
-    shown = repr(text)
+    # numbers of NumPy's, as Python's
+    shown = repr(text.item() if hasattr(text, "item") and hasattr(text, "dtype") else text)
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"
