@@ -203,15 +203,15 @@ def _loose(lines: list[str], sep: str, quoting: str) -> list[str]:
 
 
 def _inside_quotes(data: NDArray[np.uint8], sep: int) -> NDArray[np.bool_] | None:
-    """Return which bytes are within quotes, where all quoted fields are whole fields of one line, without quotes in
-    them; None where the block takes a closer look.
+    """Return which bytes are within quotes, where all quoted fields are whole fields of one line; None where the block
+    takes a closer look. Of a quote that is written twice, the first seems to close and the second to open.
     """
     quotes = data == _QUOTE
     inside = np.logical_xor.accumulate(quotes)
     ends = data == _END
     if inside[-1] or (ends & inside).any():
         return None
-    borders = ends | (data == sep)
+    borders = ends | (data == sep) | quotes
     opening = np.flatnonzero(quotes & inside)
     closing = np.flatnonzero(quotes & ~inside)
     # the byte before the first is the end of a line, which the last byte is
@@ -263,7 +263,7 @@ class _Numbers:
     """A column of numbers; blocks in which something else stands are kept as text."""
 
     decimal: str
-    parts: list[NDArray[Any]] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
 
     def add(self, values: list[str]) -> None:
         # a comma may be the decimal sign, or a mistake: whoever asks for the numbers is to say so
@@ -277,13 +277,12 @@ class _Numbers:
             self.parts.append(parsed.values)
 
     def finish(self) -> "pd.Series[Any]":
-        kinds = {part.dtype for part in self.parts}
-        if len(kinds) > 1:
-            # integers beside floats stay exact
-            self.parts = [part.astype(object) for part in self.parts]
-        whole = np.concatenate(self.parts) if self.parts else np.zeros(0)
+        parts = [pd.Series(part) for part in self.parts] or [pd.Series(np.zeros(0))]
         self.parts.clear()
-        return pd.Series(whole)
+        if len({str(part.dtype) for part in parts}) > 1:
+            # integers beside floats stay exact
+            parts = [part.astype(object) for part in parts]
+        return pd.concat(parts, ignore_index=True)
 
 
 @dataclass
@@ -374,9 +373,11 @@ class _Reader:
                 column.add_column(part.to_numpy(object))
             elif part.dtype.kind == "i" or (part.dtype.kind == "f" and not (part.abs() >= _EXACT).any()):
                 self.numbers[place].parts.append(part.to_numpy())
+            elif isinstance(part.dtype, pd.StringDtype):
+                # a column of nothing but text comes as it is written
+                self.numbers[place].parts.append(part.array)
             else:
-                # only a column of nothing but text comes as it is written
-                again = part if isinstance(part.dtype, pd.StringDtype) else self._parse(block, quoting, (place,))[place]
+                again = self._parse(block, quoting, (place,))[place]
                 self.numbers[place].add(again.astype(object).fillna("").tolist())
         self.rows += count
 

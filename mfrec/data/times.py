@@ -24,6 +24,15 @@ UNITS = (
 _ISO = re.compile(
     r"\d{4}([-/])\d{2}\1\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?", re.ASCII
 )
+# forms that are read at once
+_COMMON = tuple(
+    (re.compile(shape, re.ASCII), form)
+    for shape, form in (
+        (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
+        (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", "%Y-%m-%d %H:%M:%S"),
+        (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}", "%Y-%m-%dT%H:%M:%S"),
+    )
+)
 # formats to suggest, never to guess by
 _FORMATS = tuple(
     f"{day}{clock}"
@@ -231,7 +240,10 @@ def _refuse_dates(values: NDArray[Any], unusable: NDArray[np.bool_], what: str) 
 
 
 def _by_code(column: "pd.Series[Any]", what: str) -> Times:
-    """Read each distinct text once."""
+    """Read each distinct text once, where they are not all of one common form."""
+    seconds = _of_one_form(column)
+    if seconds is not None:
+        return seconds
     codes, distinct = pd.factorize(column)
     texts = pd.Series(list(distinct), dtype=object)
     found = _of_text(texts, what)
@@ -239,6 +251,20 @@ def _by_code(column: "pd.Series[Any]", what: str) -> Times:
     if not len(texts):
         return Times(np.zeros(len(codes), np.int64), gone, ~gone, "nothing")
     return Times(found.seconds[codes], gone | found.missing[codes], ~gone & found.wrong[codes], found.kind, found.notes)
+
+
+def _of_one_form(column: "pd.Series[Any]") -> Times | None:
+    """Read text that is all in the form of its first, which is fast; None where it is not, or is another."""
+    start = column.iloc[: column.notna().to_numpy(bool).argmax() + 1].tolist()
+    form = next((form for shape, form in _COMMON if start and shape.fullmatch(str(start[-1]))), None)
+    # pandas takes "now" and "nan" in every format, but they are shorter
+    if form is None or (column.dropna().str.len() != len(start[-1])).any():
+        return None
+    try:
+        read = pd.to_datetime(column, format=form)
+    except ValueError:
+        return None
+    return _of_datetimes(read)
 
 
 def _of_text(texts: "pd.Series[Any]", what: str) -> Times:
@@ -295,7 +321,9 @@ def _suggest(texts: "pd.Series[Any]") -> list[str]:
 
 
 def _parsed(texts: "pd.Series[Any]", form: str) -> "pd.Series[Any]":
-    return pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+    # pandas takes "now" in every format
+    dated = texts.where(texts.map(lambda text: any(map(str.isdecimal, text))), None)
+    return pd.to_datetime(dated, format=form, errors="coerce", utc=True)
 
 
 def _of_format(values: "pd.Series[Any]", missing: NDArray[np.bool_], what: str, form: str) -> Times:

@@ -334,6 +334,10 @@ def test_times_in_a_format_that_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "user,item,when\n1,1,02012024\n1,2,03012024\n")
     found = Interactions.read(path, time="when", time_format="%d%m%Y")
     assert rows(found, "time") == [(1, 1, 1704153600), (1, 2, 1704240000)]
+    with pytest.raises(DataError, match="1 not read as dates such as 'now'"):
+        Interactions.read(
+            written(tmp_path, "user,item,when\n1,1,02012024\n1,2,now\n", "now.csv"), time="when", time_format="%d%m%Y"
+        )
     with pytest.raises(DataError, match="holds no time in the format"):
         Interactions.read(path, time="when", time_format="%Y/%m/%d")
     with pytest.raises(DataError, match="1 not read as dates such as '03012024'"):
