@@ -58,15 +58,15 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
         For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, or with a line break.
     """
     what = f"{side} column {name!r}"
-    codes, distinct = _factorized(table.columns[name], what, table)
+    codes, distinct = _factorized(table.columns[name], table.prefix + what, table)
     faults.add(what, "missing", codes < 0)
     notes: tuple[str, ...] = ()
     if isinstance(distinct, np.ndarray) and distinct.dtype.kind == "f":
         notes = (f"{what} holds whole numbers as floats: they were read as integers",)
-        distinct = _whole(distinct, what)
+        distinct = _whole(distinct, table.prefix + what)
     if isinstance(distinct, np.ndarray):
         if distinct.dtype.kind == "u" and distinct.size and int(distinct.max()) >= 2**63:
-            raise RefusedError(f"{what} has integers above 2**63 - 1: pass them as strings")
+            raise RefusedError(f"{table.prefix}{what} has integers above 2**63 - 1: pass them as strings")
         distinct = distinct.astype(np.int64)
         order = np.argsort(distinct)
         ids = IdMap(side, distinct[order])
@@ -188,13 +188,13 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     if name is None:
         return None
     what, column = f"weight column {name!r}", table.columns[name]
-    _refuse_moments(column, what)
-    parsed = numbers(column, table.decimal, f"{table.name}: {what}")
+    _refuse_moments(column, table.prefix + what)
+    parsed = numbers(column, table.decimal, table.prefix + what)
     values = parsed.values.astype(np.float64)
     present = ~(parsed.missing | parsed.wrong)
     if parsed.wrong.any() and not present.any():
         first = column.iloc[int(parsed.wrong.argmax())]
-        raise RefusedError(f"{table.name}: {what} must be numeric, got {clip(first)} ({type(first).__name__})")
+        raise RefusedError(f"{table.prefix}{what} must be numeric, got {clip(first)} ({type(first).__name__})")
     with np.errstate(over="ignore", under="ignore"):
         stored = values.astype(np.float32)
     example = _example(column, parsed.wrong)
@@ -240,10 +240,10 @@ def time_column(
     if name is None:
         return None, ()
     what, column = f"time column {name!r}", table.columns[name]
-    read = times(column, f"{table.name}: {what}", time_format, table.decimal)
+    read = times(column, table.prefix + what, time_format, table.decimal)
     faults.add(what, "missing", read.missing)
     faults.add(what, f"not read as {read.kind}{_example(column, read.wrong)}", read.wrong)
-    return read.seconds, tuple(note.removeprefix(f"{table.name}: ") for note in read.notes)
+    return read.seconds, tuple(note.removeprefix(table.prefix) for note in read.notes)
 
 
 def label_column(

@@ -11,7 +11,7 @@ from mfrec.data import lists, parquet, streams
 from mfrec.data.delimited import Wanted, read_delimited
 from mfrec.data.frames import EMPTY
 from mfrec.data.records import read_records
-from mfrec.data.refusals import RefusedError
+from mfrec.data.refusals import RefusedError, clip
 from mfrec.data.table import Table
 from mfrec.errors import DataError, ParameterError
 
@@ -195,11 +195,15 @@ def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[
     whole = [text.removesuffix(".0") for text in texts]
     if all(text.endswith(".0") for text in texts) and all(_is_plain_integer(text) for text in whole):
         if any(abs(int(text)) > 2**53 for text in whole):
-            raise DataError(
+            raise RefusedError(
                 f"column {name!r} has floats beyond 2**53, where several integers are one float: write them as integers"
             )
         note = f"column {name!r} holds whole numbers written as floats: they were read as integers"
         return column.cat.rename_categories([int(text) for text in whole]), (note,)
+    quoted = next((text for text in texts if '"' in text), None)
+    if quoted is not None:
+        # rather a stray quote than an id, but nobody can tell
+        return column, (f"column {name!r} has ids with a quote in them, such as {clip(quoted)}",)
     return column, ()
 
 

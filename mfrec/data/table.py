@@ -8,6 +8,10 @@ from typing import Any
 import pandas as pd
 
 
+# what stands for a name where a table is no file
+UNNAMED = ("the table", "the arrays", "the matrix")
+
+
 @dataclass(frozen=True, eq=False)
 class Lines:
     """The line of a file, as an editor counts, that each row begins in.
@@ -57,6 +61,11 @@ class Table:
     def __len__(self) -> int:
         """Return how many rows there are."""
         return len(next(iter(self.columns.values()), ()))
+
+    @property
+    def prefix(self) -> str:
+        """What a message about one column begins with: the file, where there is one."""
+        return "" if self.name in UNNAMED else f"{self.name}: "
 
     def place(self, row: int) -> str:
         """Return where a row stands, in words."""
