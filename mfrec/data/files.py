@@ -13,7 +13,7 @@ from mfrec.data.frames import EMPTY
 from mfrec.data.records import read_records
 from mfrec.data.refusals import RefusedError, clip
 from mfrec.data.table import Table
-from mfrec.errors import DataError, ParameterError
+from mfrec.errors import ParameterError
 
 FORMATS = ("auto", "csv", "jsonl", "parquet", *lists.FORMATS)
 QUOTING = ("auto", "csv", "none")

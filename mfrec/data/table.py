@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-
 # what stands for a name where a table is no file
 UNNAMED = ("the table", "the arrays", "the matrix")
 
