@@ -127,7 +127,7 @@ def _read(path: str | Path, wanted: Wanted, how: Reading) -> tuple[Table, Found]
     if folder and how.format in ("auto", "parquet"):
         return parquet.read_parquet(Path(path), name, names), Found("parquet", "")
     with streams.opened(path) as stream:
-        found = find(stream, path, how, wanted)
+        found = find(stream, path, how)
         if found.format == "parquet":
             plain = str(path) != streams.STDIN and stream.name == str(path) if hasattr(stream, "name") else False
             return parquet.read_parquet(Path(path) if plain else stream, name, names), found
@@ -144,20 +144,21 @@ def _read(path: str | Path, wanted: Wanted, how: Reading) -> tuple[Table, Found]
         return table, found
 
 
-def find(stream: BinaryIO, path: str | Path, how: Reading, wanted: Wanted) -> Found:
+def find(stream: BinaryIO, path: str | Path, how: Reading) -> Found:
     """Tell the format of a stream by its first bytes, and its encoding by a byte order mark."""
     start = streams.beginning(stream, streams.name_of(path))
     mark = streams.marked(start)
-    encoding, notes = how.encoding, ()
+    encoding = how.encoding
+    notes: tuple[str, ...] = ()
     if mark is not None and how.encoding == "utf-8":
-        encoding, notes = mark, (f"the byte order mark says that the text is in {mark}",)  # type: ignore[assignment]
+        encoding, notes = mark, (f"the byte order mark says that the text is in {mark}",)
     form = how.format
     if form == "auto":
-        form = _format(start, path, wanted, how)
+        form = _format(start, path, how)
     return Found(form, encoding, notes)
 
 
-def _format(start: bytes, path: str | Path, wanted: Wanted, how: Reading) -> str:
+def _format(start: bytes, path: str | Path, how: Reading) -> str:
     if start.startswith(parquet.MAGIC) or Path(path).suffix.lower() in parquet.SUFFIXES:
         return "parquet"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
