@@ -45,8 +45,9 @@ def test_a_catalogue_without_columns_or_without_a_known_id() -> None:
     with pytest.raises(ParameterError, match="name at least one column of text, categories or numbers of the table"):
         Catalogue(TABLE, "id")
     catalogue = Catalogue(TABLE, "id", text=["title"], name="films.csv")
+    strict = Catalogue(TABLE, "id", text=["title"], name="films.csv", strict=True)
     with pytest.raises(DataError, match=r"films\.csv has no row for 2 of 3 items with interactions \(the first is 8"):
-        catalogue.rows("item", [1, 8, 9])
+        strict.rows("item", [1, 8, 9])
     with pytest.raises(DataError, match=r"the first is 'a', its own first id 3"):
         catalogue.rows("item", ["a"])
 

@@ -185,7 +185,10 @@ def mistakes() -> list[tuple[list[str], str]]:
         ([*PLAYS, "--items", "junk.csv", *GENRE], "junk.csv"),
         ([*PLAYS, "--items", "empty.csv", *GENRE], "empty.csv has no rows"),
         ([*PLAYS, "--items", "twice.csv", *GENRE], "what 1 stands twice in twice.csv"),
-        ([*PLAYS, "--items", "short.csv", *GENRE], "short.csv has no row for 50 of 100 items with interactions"),
+        (
+            [*PLAYS, "--items", "short.csv", "--strict", *GENRE],
+            "short.csv has no row for 50 of 100 items with interactions",
+        ),
         ([*PLAYS, "--items", "named.csv", *GENRE], "named.csv has the what 'n1': item ids of the interactions are int"),
         ([*PLAYS, "--items", "gap.csv", *GENRE], "gap.csv has 1 rows without a value of 'what'"),
         ([*PLAYS, *TRACKS, *GENRE, *GENRE], "is named 2 times as categories: name it once"),

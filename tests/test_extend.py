@@ -1,6 +1,7 @@
 """`evaluate_cold`: taste told by genre is found, what says nothing gains nothing, and the baselines are exact."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +168,13 @@ def test_nobody_to_ask() -> None:
         evaluate_cold(Interactions.from_frame(frame), table, key="id", categories=["genre"], params=PARAMS)
 
 
-def test_a_table_that_lacks_somebody(known: Sample) -> None:
-    with pytest.raises(DataError, match="no row for 1 of 300 users with interactions"):
+def test_a_table_that_lacks_somebody_is_noted(known: Sample, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "mfrec"):
         evaluated(known, "user", table=told(known, "user")[1:])
+    assert any("no row for 1 of 300 users with interactions" in message for message in caplog.messages)
+    strangers = told(known, "user").assign(id=range(10**6, 10**6 + 300))
+    with pytest.raises(DataError, match="no row for 300 of 300 users with interactions"):
+        evaluated(known, "user", table=strangers)
 
 
 def test_real_attributes_beat_popularity_by_a_little(movielens_home: Path) -> None:

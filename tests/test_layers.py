@@ -48,6 +48,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "implicit": ("training.als", "evaluation.baselines", "cli.doctor"),
     "threadpoolctl": ("training", "evaluation.ranking", "index.calibrate", "cli.doctor"),
     "scipy": ("data", "training", "evaluation", "tuning"),
+    "narwhals": ("data.frames",),
+    "zstandard": ("data.streams",),
     "sklearn": ("coldstart", "evaluation", "tuning"),
     "click": ("cli",),
     "tabulate": ("cli", "evaluation.report", "coldstart.evaluate"),

@@ -142,7 +142,7 @@ def test_a_byte_order_mark_is_no_number(files: list[str], capsys: pytest.Capture
     [
         (b"0 1\n1 9223372036854775808\n", "line 2: the number 9223372036854775808 is not below 2**63"),
         (b"0 1\n" + b"9" * 5000 + b" 1\n", "line 2: the number 9999999999"),
-        (b"0 1\n1 \xff\n", "is no text in UTF-8"),
+        (b"0 1\n1 \xff\n", "line 2 is no text in utf-8"),
         (b"0 1\n1 2.5\n", "line 2: expected a user number, then item numbers, got '2.5'"),
         (b"0 1_0\n", "line 1: expected a user number, then item numbers, got '1_0'"),
         (b"\n", "the train part has no rows"),

@@ -10,8 +10,10 @@ from mfrec.cli.options import Command, is_movielens
 from mfrec.cli.output import counted
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import encoded
+from mfrec.data.files import Reading
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import tells_users
+from mfrec.data.refusals import RefusedError
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import ParameterError
 from mfrec.model.recommender import Recommender
@@ -27,6 +29,9 @@ ROLES: dict[str, tuple[str, bool, str]] = {
 
 def catalogue_options(command: Command) -> Command:
     """Give a command the options that `read_catalogues` takes."""
+    command = click.option("--strict", is_flag=True, help="Refuse tables that lack an item or user with interactions.")(
+        command
+    )
     for side in SIDES:
         for option in reversed(list(_options(side))):
             command = option(command)
@@ -36,7 +41,7 @@ def catalogue_options(command: Command) -> Command:
 def _options(side: Side) -> Iterator[Command]:
     name = f"--{side}s"
     yield click.option(
-        name, type=click.Path(path_type=Path), metavar="FILE", help=f"CSV or Parquet: what is known about {side}s."
+        name, type=click.Path(path_type=Path), metavar="FILE", help=f"Table of what is known about {side}s, as SOURCE."
     )
     yield click.option(f"{name}-id", metavar="COL", help=f"Its column of ids  [default: that of --{side}-col]")
     for role, (_, several, what) in ROLES.items():
@@ -109,4 +114,13 @@ def _named(side: Side, options: dict[str, Any], interactions: Interactions) -> C
         raise ParameterError(f"name the table of {name} whose columns you mean: --{name} FILE")
     if not (columns["text"] or columns["categories"] or columns["numbers"]):
         raise ParameterError(f"say what to learn from {path}: --{name}-text, --{name}-category or --{name}-number COL")
-    return Catalogue.read(path, interactions.ids[side], options[f"{name}_id"] or options[f"{side}_col"], **columns)
+    key, ids = options[f"{name}_id"] or options[f"{side}_col"], interactions.ids[side]
+    try:
+        return Catalogue.read(path, ids, key, strict=options["strict"], **columns)
+    except RefusedError as error:
+        # --encoding is that of SOURCE, and of this table where it is no UTF-8
+        if "encoding" not in error.options or options["encoding"] == "utf-8":
+            raise
+        return Catalogue.read(
+            path, ids, key, how=Reading(encoding=options["encoding"]), strict=options["strict"], **columns
+        )

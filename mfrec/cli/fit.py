@@ -13,7 +13,9 @@ from mfrec.cli.text import to_paste
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import cold_start
 from mfrec.data.interactions import Interactions
+from mfrec.data.streams import STDIN
 from mfrec.directions import Pair
+from mfrec.errors import ParameterError
 from mfrec.index import IndexParams
 from mfrec.model.recommender import Recommender
 from mfrec.storage.folder import check_target
@@ -35,12 +37,15 @@ from mfrec.training.params import ALSParams
 def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: Any) -> None:
     """Fit a model on SOURCE and save it.
 
-    SOURCE is a MovieLens release by name (or its folder or zip), the word sample, or a CSV or Parquet file.
+    SOURCE is a MovieLens release by name (or its folder or zip), the word sample, or a table: CSV and other text with
+    separators, JSON lines, a Parquet file or a folder of its parts, compressed or not, or - for standard input.
+    mfrec inspect looks at a table and says how to call this.
 
     \b
     mfrec fit ml-100k
     mfrec fit ml-100k --params params.json
     mfrec fit plays.csv --user-col listener --item-col track --weight-col plays --out models/plays
+    zcat plays.csv.gz | mfrec fit - --user-col listener --item-col track --out models/plays
 
     What a table of --items (or --users) lists without interactions gets a vector from its text, categories and
     numbers, learnt from those with interactions, and is part of the model in all four directions. --cold-start does
@@ -48,10 +53,12 @@ def fit(source: str, out: Path | None, bundled: bool, quiet: bool, **options: An
 
     \b
     mfrec fit ml-latest-small --cold-start
-    mfrec fit plays.csv --items tracks.csv --items-id track --items-text title --items-category label
+    mfrec fit plays.csv --user-col listener --item-col track --items tracks.csv --items-text title
     """
     started = time.perf_counter()
     als, index = als_params(options), from_options(IndexParams, options)
+    if out is None and source == STDIN:
+        raise ParameterError("name the model folder of what comes from standard input: --out FOLDER")
     folder = out or Path("models") / Path(source).name.split(".")[0]
     check_target(folder)
     interactions = read_source(source, options)

@@ -14,6 +14,7 @@ from mfrec.errors import MfrecError, why_not_written
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mfrec.cli.demo:demo", "Fit MovieLens 100K, or the built-in sample, and show the four directions."),
     "download": ("mfrec.cli.download:download", "Fetch a MovieLens release, checked and whole."),
+    "inspect": ("mfrec.cli.inspect:inspect", "Look at a table: what it holds, what is wrong, how to fit it."),
     "fit": ("mfrec.cli.fit:fit", "Fit a model on a MovieLens release or on your own table."),
     "evaluate": ("mfrec.cli.evaluate:evaluate", "Measure all four directions on a held-out part."),
     "tune": ("mfrec.cli.tune:tune", "Search for the best parameters, and fit with them."),

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import click
+from click.core import ParameterSource
 
+from mfrec.data.files import FORMATS, QUOTING
 from mfrec.data.interactions import Interactions
+from mfrec.data.merge import AGGREGATES
 from mfrec.data.movielens import RELEASES, load_movielens
+from mfrec.data.parquet import is_parts
+from mfrec.data.streams import STDIN
 from mfrec.data.synthetic import sample
 from mfrec.errors import ParameterError
 from mfrec.index import BACKENDS
@@ -18,15 +23,55 @@ Command = Callable[..., Any]
 
 SAMPLE = "sample"
 COLUMN_OPTIONS = ("user_col", "item_col", "weight_col", "time_col", "item_label_col", "user_label_col")
+# argument of `Interactions.read`: option
+NAMES = {
+    "user": "user_col",
+    "item": "item_col",
+    "weight": "weight_col",
+    "time": "time_col",
+    "item_labels": "item_label_col",
+    "user_labels": "user_label_col",
+}
+# how a table is written, and what is done with its rows: arguments of `Interactions.read`, and options of that name
+READING = ("sep", "decimal", "encoding", "header", "quoting", "format")
+ROWS = ("time_format", "drop_invalid", "aggregate")
 LIMITS = ("min_user_interactions", "min_item_interactions")
+
+READING_OPTIONS = (
+    click.option("--sep", metavar="TEXT", help="What separates fields, as ';' or tab  [default: found]"),
+    click.option("--decimal", type=click.Choice([".", ","]), default=".", show_default=True, help="Decimal sign."),
+    click.option("--encoding", default="utf-8", show_default=True, help="Of the text, as latin-1 or utf-16."),
+    click.option(
+        "--no-header", "header", flag_value=False, default=True, type=bool,
+        help="The first line is data; name columns by their position, from 0.",
+    ),
+    click.option(
+        "--quoting", type=click.Choice(QUOTING), default="auto", show_default=True,
+        help="none: quotes are characters as others; csv: trust quoted fields of several lines.",
+    ),
+    click.option(
+        "--format", type=click.Choice(FORMATS), default="auto", show_default=True,
+        help="lists: each line a user, then items; triples: each line a user, an item, a count.",
+    ),
+)  # fmt: skip
 
 _SOURCE = (
     click.option("--user-col", default="user", show_default=True, help="Column of user ids."),
     click.option("--item-col", default="item", show_default=True, help="Column of item ids."),
     click.option("--weight-col", help="Column of weights above 0; every row weighs 1 without it."),
-    click.option("--time-col", help="Column of times: seconds since 1970, or dates."),
+    click.option("--time-col", help="Column of times: dates, or numbers since 1970, whose magnitude tells the unit."),
     click.option("--item-label-col", help="Column of item titles."),
     click.option("--user-label-col", help="Column of user names."),
+    *READING_OPTIONS,
+    click.option("--time-format", metavar="FORMAT", help="How times are written, as %d/%m/%Y  [default: year first]"),
+    click.option("--drop-invalid", is_flag=True, help="Leave out rows that cannot be used, and say how many."),
+    click.option(
+        "--aggregate",
+        type=click.Choice([*AGGREGATES]),
+        default="sum",
+        show_default=True,
+        help="The weight of a pair that several rows have.",
+    ),
     click.option("--min-user-interactions", default=1, show_default=True, help="Drop users with fewer."),
     click.option("--min-item-interactions", default=1, show_default=True, help="Drop items with fewer."),
 )
@@ -88,7 +133,7 @@ def read_source(source: str, options: dict[str, Any]) -> Interactions:
 def is_movielens(source: str) -> bool:
     """Whether a source is a MovieLens release: a name, a folder or a zip."""
     path = Path(source)
-    return source in RELEASES or path.is_dir() or path.suffix == ".zip"
+    return source in RELEASES or (path.is_dir() and not is_parts(path)) or path.suffix == ".zip"
 
 
 def _read(source: str, options: dict[str, Any]) -> Interactions:
@@ -96,19 +141,16 @@ def _read(source: str, options: dict[str, Any]) -> Interactions:
         return sample().interactions
     path = Path(source)
     if is_movielens(source):
+        context = click.get_current_context()
         given = [o for o in COLUMN_OPTIONS[2:] if options.get(o)]
+        given += [o for o in (*READING, *ROWS) if context.get_parameter_source(o) is ParameterSource.COMMANDLINE]
         if given:
-            raise ParameterError(f"--{given[0].replace('_', '-')} is for tables; a MovieLens release needs no columns")
+            option = "no-header" if given[0] == "header" else given[0].replace("_", "-")
+            raise ParameterError(f"--{option} is for tables; a MovieLens release needs no columns")
         return load_movielens(source)
-    names = {
-        "user": "user_col",
-        "item": "item_col",
-        "weight": "weight_col",
-        "time": "time_col",
-        "item_labels": "item_label_col",
-        "user_labels": "user_label_col",
-    }
-    return Interactions.read(path, **{name: options[option] for name, option in names.items()})
+    names = {name: options[option] for name, option in NAMES.items()}
+    path_or_stream = STDIN if source == STDIN else path
+    return Interactions.read(path_or_stream, **names, **{name: options[name] for name in (*READING, *ROWS)})
 
 
 def from_options(cls: Any, options: dict[str, Any]) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from mfrec.data.columns import check_roles, require_columns
-from mfrec.data.files import read_table
+from mfrec.data.files import Reading, read_table
+from mfrec.data.interactions import say
 from mfrec.data.movielens import load_items, load_users
 from mfrec.directions import Side
 from mfrec.errors import DataError
@@ -36,6 +37,8 @@ class Catalogue:
         Column of titles or names for people, where there is one.
     name
         Of the table, for messages.
+    strict
+        Refuse to go on where it lacks an id that has interactions, instead of noting how many.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class Catalogue:
     numbers: Sequence[str] = ()
     label: str | None = None
     name: str = "the table"
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Check the columns and the ids."""
@@ -68,8 +72,10 @@ class Catalogue:
             raise DataError(f"{self.key} {twice[0]!r} stands twice in {self.name}: one row per id")
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], ids: IdMap, key: str, **columns: Any) -> "Catalogue":
-        """Read a CSV (plain or compressed), TSV or Parquet file.
+    def read(
+        cls, path: str | os.PathLike[str], ids: IdMap, key: str, *, how: Reading | None = None, **columns: Any
+    ) -> "Catalogue":
+        """Read a file in any of the formats of `mfrec.Interactions.read`.
 
         Parameters
         ----------
@@ -79,6 +85,8 @@ class Catalogue:
             Those of the interactions: the ids of the file are read as the same kind.
         key, columns
             As of the class, all but the name.
+        how
+            How the file is written.
 
         Raises
         ------
@@ -88,7 +96,7 @@ class Catalogue:
         file = Path(path)
         named = [columns["label"]] if columns.get("label") else []
         texts = [*columns.get("text", ()), *columns.get("categories", ()), *named]
-        table = read_table(file, [key, *texts, *columns.get("numbers", ())], [key], texts)
+        table = read_table(file, [key, *texts, *columns.get("numbers", ())], [key], texts, how)
         return cls(table.assign(**{key: _of_kind(table[key], ids, file)}), key, **columns, name=str(path))
 
     @classmethod
@@ -115,16 +123,27 @@ class Catalogue:
         return {"text": self.text, "categories": self.categories, "numbers": self.numbers}
 
     def rows(self, side: Side, ids: Iterable[Id]) -> pd.DataFrame:
-        """Return the rows of some ids in their order, indexed by id; DataError where one is missing."""
+        """Return the rows of some ids in their order, indexed by id; one it lacks has no attributes, and is noted.
+
+        Raises
+        ------
+        DataError
+            When it lacks all of them, or one where it is ``strict``.
+        """
         wanted = list(ids)
         places = self._by_id.index.get_indexer(pd.Index(wanted))
         missing = [key for key, place in zip(wanted, places.tolist(), strict=True) if place < 0]
         if missing:
-            raise DataError(
+            told = (
                 f"{self.name} has no row for {len(missing)} of {len(wanted)} {side}s with interactions (the first "
-                f"is {missing[0]!r}, its own first {self.key} {next(iter(self._by_id.index), None)!r}): add them"
+                f"is {missing[0]!r}, its own first {self.key} {next(iter(self._by_id.index), None)!r})"
             )
-        return self._by_id.iloc[places]
+            if self.strict or len(missing) == len(wanted):
+                raise DataError(f"{told}: add them" + (", or leave out --strict" if self.strict else ""))
+            if side not in self._noted:
+                self._noted.add(side)
+                say([f"{told}: they go on without attributes"])
+        return self._by_id.iloc[places] if not missing else self._by_id.reindex(wanted)
 
     def without(self, ids: Iterable[Id]) -> pd.DataFrame:
         """Return the rows of all other ids, indexed by id."""
@@ -136,6 +155,11 @@ class Catalogue:
             return {}
         texts = self._by_id[self.label].dropna()
         return dict(zip(texts.index.tolist(), texts.astype(str).tolist(), strict=True))
+
+    @cached_property
+    def _noted(self) -> set[Side]:
+        """Sides whose missing ids were noted: rows are asked for more than once."""
+        return set()
 
     @cached_property
     def _by_id(self) -> pd.DataFrame:

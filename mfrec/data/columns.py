@@ -1,40 +1,30 @@
 """Columns of a user's table, checked and turned into arrays; every complaint names the column and a row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mfrec.data.faults import Faults
+from mfrec.data.numbers import MOMENTS, numbers
+from mfrec.data.refusals import RefusedError, clip, require_columns
+from mfrec.data.table import Table
+from mfrec.data.times import times
 from mfrec.directions import Side
 from mfrec.errors import DataError, ParameterError
-from mfrec.model.ids import IdMap
+from mfrec.model.ids import LONGEST_ID, IdMap
 from mfrec.model.string_array import StringArray
 
-Labels: TypeAlias = "Mapping[Any, str] | pd.Series[Any]"
+Labels: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
+__all__ = ["Labels", "check_roles", "id_column", "label_column", "require_columns", "time_column", "weight_column"]
 
-def require(frame: pd.DataFrame, names: list[str]) -> None:
-    """Raise DataError unless the frame has rows and every named column, each once."""
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"expected a pandas DataFrame, got {type(frame).__name__}")
-    have = list(frame.columns)
-    require_columns(have, names, "the table")
-    twice = [n for n in names if have.count(n) > 1]
-    if twice:
-        raise DataError(f"column {twice[0]!r} stands {have.count(twice[0])} times in the table: rename one")
-    if frame.empty:
-        raise DataError("the table has no rows: there is nothing to learn from")
-
-
-def require_columns(have: Iterable[Any], names: Iterable[str], what: str) -> None:
-    """Raise DataError unless every named column is there."""
-    have = list(have)
-    missing = [name for name in dict.fromkeys(names) if name not in have]
-    if missing:
-        listed, dots = ", ".join(map(repr, have[:20])) or "no columns", ", ..." if len(have) > 20 else ""
-        raise DataError(f"{what} has no column {', '.join(map(repr, missing))}: it has {listed}{dots}")
+# beyond, float64 no longer holds every integer
+_EXACT = 2**53
 
 
 def check_roles(text: Sequence[str], categories: Sequence[str], numbers: Sequence[str], what: str) -> None:
@@ -50,114 +40,248 @@ def check_roles(text: Sequence[str], categories: Sequence[str], numbers: Sequenc
             raise ParameterError(f"column {name!r} is named as numbers and as text or a category: choose one")
 
 
-def id_column(frame: pd.DataFrame, name: str, side: Side) -> tuple[IdMap, NDArray[np.int64]]:
-    """Return the distinct ids of a column in ascending order, and each row's number."""
-    column = frame[name]
-    _no_missing(column, f"{side} column {name!r}")
-    codes, uniques = pd.factorize(column)
-    distinct = np.asarray(uniques)
-    _check_id_type(distinct, name, side)
-    if distinct.dtype.kind in "iu":
+@dataclass(frozen=True, eq=False)
+class Ids:
+    """A column of ids: those that occur in ascending order, each row's number (-1 where it is missing), and notes."""
+
+    ids: IdMap
+    rows: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+
+
+def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
+    """Read a column of ids; integers of any make are integers, and integral floats become such, with a note.
+
+    Raises
+    ------
+    RefusedError
+        For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, or with a line break.
+    """
+    what = f"{side} column {name!r}"
+    codes, distinct = _factorized(table.columns[name], table.prefix + what, table)
+    faults.add(what, "missing", codes < 0)
+    notes: tuple[str, ...] = ()
+    if isinstance(distinct, np.ndarray) and distinct.dtype.kind == "f":
+        notes = (f"{what} holds whole numbers as floats: they were read as integers",)
+        distinct = _whole(distinct, table.prefix + what)
+    if isinstance(distinct, np.ndarray):
+        if distinct.dtype.kind == "u" and distinct.size and int(distinct.max()) >= 2**63:
+            raise RefusedError(f"{table.prefix}{what} has integers above 2**63 - 1: pass them as strings")
         distinct = distinct.astype(np.int64)
         order = np.argsort(distinct)
         ids = IdMap(side, distinct[order])
     else:
-        texts = [str(v) for v in distinct]
-        order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
-        ids = IdMap(side, StringArray.pack(texts[i] for i in order))
-    number_of = np.empty(len(order), np.int64)
+        _check_text(distinct, codes, what, table)
+        order = np.array(sorted(range(len(distinct)), key=distinct.__getitem__), np.int64)
+        ids = IdMap(side, StringArray.pack(distinct[i] for i in order))
+    number_of = np.full(len(order) + 1, -1, np.int64)
     number_of[order] = np.arange(len(order))
-    return ids, number_of[codes]
+    return Ids(ids, number_of[codes], notes)
 
 
-def _check_id_type(distinct: NDArray[Any], name: str, side: Side) -> None:
-    if distinct.dtype.kind == "u" and distinct.size and int(distinct.max()) >= 2**63:
-        raise DataError(f"{side} column {name!r} has integers above 2**63 - 1: pass them as strings")
-    if distinct.dtype.kind in "iuU":
-        return
-    if distinct.dtype.kind == "f":
-        raise DataError(
-            f"{side} column {name!r} has type {distinct.dtype}: ids must be integers or strings; "
-            f"convert it with astype('int64') or astype(str)"
+def _factorized(column: "pd.Series[Any]", what: str, table: Table) -> tuple[NDArray[Any], NDArray[Any] | list[str]]:
+    """Return each row's code (-1: missing), and by code a number of some NumPy type or a text."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        inner, distinct = _factorized(pd.Series(column.cat.categories), what, table)
+        # a category that is missing itself has the code -1, and so has a row without a category
+        codes = np.append(inner, -1)[codes]
+        used = np.flatnonzero(np.bincount(codes + 1, minlength=len(distinct) + 1)[1:])
+        if len(used) == len(distinct):
+            return codes, distinct
+        new = np.full(len(distinct) + 1, -1, np.int64)
+        new[used] = np.arange(len(used))
+        kept = distinct[used] if isinstance(distinct, np.ndarray) else [distinct[i] for i in used]
+        return new[codes], kept
+    dtype = column.dtype
+    number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+    if number and not pd.api.types.is_complex_dtype(dtype) and "decimal" not in str(dtype):
+        codes, uniques = pd.factorize(column)
+        kind = "f8" if pd.api.types.is_float_dtype(dtype) else "u8" if _unsigned(dtype) else "i8"
+        return codes, np.asarray(pd.Series(uniques).to_numpy(kind))
+    if isinstance(dtype, pd.StringDtype) or str(dtype) in ("string[pyarrow]", "large_string[pyarrow]"):
+        codes, uniques = pd.factorize(column)
+        return codes, list(uniques)
+    return _factorized_objects(column.astype(object), what, table)
+
+
+def _unsigned(dtype: Any) -> bool:
+    return bool(pd.api.types.is_unsigned_integer_dtype(dtype))
+
+
+def _factorized_objects(
+    column: "pd.Series[Any]", what: str, table: Table
+) -> tuple[NDArray[Any], NDArray[Any] | list[str]]:
+    """Sort out a column of Python values by their types; 1, 1.0 and True must not be taken for each other."""
+    values = column.tolist()
+    kinds = {kind for kind in set(map(type, values)) if not _is_missing_type(kind)}
+    floats = {kind for kind in kinds if issubclass(kind, float | np.floating)}
+    if floats:
+        values = [None if isinstance(v, float | np.floating) and v != v else v for v in values]  # noqa: PLR0124
+        kinds = {kind for kind in set(map(type, values)) if not _is_missing_type(kind)}
+    if kinds and all(issubclass(kind, str) for kind in kinds):
+        codes, uniques = pd.factorize(np.array([*values, None], object)[:-1])
+        return codes, [str(text) for text in uniques]
+    numeric = (int, np.integer, float, np.floating, Decimal)
+    if all(issubclass(kind, numeric) and not issubclass(kind, bool) for kind in kinds):
+        codes, uniques = pd.factorize(np.array([*values, None], object)[:-1])
+        plain = list(uniques)
+        if all(isinstance(value, int | np.integer) for value in plain):
+            beyond = next((v for v in plain if not -(2**63) <= int(v) < 2**63), None)
+            if beyond is not None:
+                raise RefusedError(
+                    f"{what} has integers beyond 64 bits, above 2**63 - 1 or below -2**63: pass them as text"
+                )
+            return codes, np.array([int(value) for value in plain], np.int64)
+        whole = [value for value in plain if isinstance(value, int | np.integer)]
+        # integers among floats must survive as floats do
+        if all(abs(int(value)) <= _EXACT for value in whole):
+            return codes, np.array([float(value) for value in plain])
+        raise RefusedError(f"{what} holds both floats and integers beyond 2**53: make all of them integers, or text")
+    named = sorted({kind.__name__ for kind in kinds})
+    advice = "ids must be all integers or all strings; convert it with astype('int64') or astype(str)"
+    raise RefusedError(f"{what} holds values of type {', '.join(named)}: {advice}")
+
+
+def _is_missing_type(kind: type) -> bool:
+    return kind in (type(None), type(pd.NA), type(pd.NaT))
+
+
+def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
+    """Return floats as integers, where each is one exactly."""
+    broken = distinct[~(np.isfinite(distinct) & (np.floor(distinct) == distinct))]
+    if len(broken):
+        raise RefusedError(
+            f"{what} has type {distinct.dtype}, and {broken[0]:g} is no whole number: ids must be integers or strings; "
+            "convert it with astype(str)"
         )
-    kinds = sorted({type(v).__name__ for v in distinct})
-    if kinds == ["int"] and max(abs(v) for v in distinct) >= 2**63:
-        raise DataError(f"{side} column {name!r} has integers above 2**63 - 1: pass them as strings")
-    if kinds != ["str"]:
-        raise DataError(
-            f"{side} column {name!r} holds values of type {', '.join(kinds)}: ids must be all integers "
-            f"or all strings; convert it with astype('int64') or astype(str)"
+    if (np.abs(distinct) > _EXACT).any():
+        raise RefusedError(
+            f"{what} has floats beyond 2**53, where several integers are one float: read it as integers or as text"
         )
+    return distinct.astype(np.int64)
 
 
-def weight_column(frame: pd.DataFrame, name: str | None) -> NDArray[np.float64] | None:
-    """Return the weights as float64, all finite and above zero."""
+# what is wrong with the text of an id, beside what it is called
+_TEXT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda text: len(text) > LONGEST_ID, f"is longer than {LONGEST_ID} characters: is this the column of ids?"),
+    (lambda text: "\n" in text or "\r" in text, "has a line break in it: ids are of one line"),
+)
+
+
+def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Table) -> None:
+    for wrong, told in _TEXT_FAULTS:
+        code = next((code for code, text in enumerate(distinct) if wrong(text)), None)
+        if code is not None:
+            place = table.place(int((codes == code).argmax()))
+            raise RefusedError(f"{table.name}, {place}: the id {clip(distinct[code])} of {what} {told}")
+
+
+def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64] | None:
+    """Return the weights as float64; those that are not finite and above zero, as float32 too, are faults.
+
+    Raises
+    ------
+    RefusedError
+        When the column holds dates or durations, or no number at all.
+    """
     if name is None:
         return None
-    values = _numeric(frame[name], f"weight column {name!r}")
-    with np.errstate(over="ignore"):
+    what, column = f"weight column {name!r}", table.columns[name]
+    _refuse_moments(column, table.prefix + what)
+    parsed = numbers(column, table.decimal, table.prefix + what)
+    values = parsed.values.astype(np.float64)
+    present = ~(parsed.missing | parsed.wrong)
+    if parsed.wrong.any() and not present.any():
+        first = column.iloc[int(parsed.wrong.argmax())]
+        raise RefusedError(f"{table.prefix}{what} must be numeric, got {clip(first)} ({type(first).__name__})")
+    with np.errstate(over="ignore", under="ignore"):
         stored = values.astype(np.float32)
-    bad = np.flatnonzero(~(stored > 0) | ~np.isfinite(stored))
-    if len(bad):
-        raise DataError(
-            f"weight column {name!r} has {len(bad)} values that are not finite numbers above 0 "
-            f"(first: {values[bad[0]]:g} in row {bad[0]}): drop those rows, or leave the weight out"
-        )
+    example = _example(column, parsed.wrong)
+    for told, rows in (
+        ("missing", parsed.missing),
+        (f"no number{example}", parsed.wrong),
+        ("zero", present & (values == 0)),
+        ("negative", present & (values < 0)),
+        ("infinite", present & (values == np.inf)),
+        ("too large for float32", present & np.isfinite(values) & (stored == np.inf)),
+        ("too small for float32", present & (values > 0) & (stored == 0)),
+    ):
+        faults.add(what, told, rows)
     return values
 
 
-def time_column(frame: pd.DataFrame, name: str | None) -> NDArray[np.int64] | None:
-    """Return the times as int64 seconds since 1970; numbers are taken as such, dates are converted."""
+def _refuse_moments(column: "pd.Series[Any]", what: str) -> None:
+    kind = str(column.dtype)
+    moments = pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype)
+    named = kind.startswith(("timestamp", "date", "duration", "time", "period", "interval"))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        _refuse_moments(pd.Series(column.cat.categories), what)
+    elif kind == "object":
+        found = next(
+            (v for v in column if isinstance(v, MOMENTS) and v == v),  # noqa: PLR0124
+            None,
+        )
+        moments, kind = found is not None, type(found).__name__
+    if moments or named:
+        raise RefusedError(
+            f"{what} has type {kind}: a date or a duration is no weight; name it as time, or turn it into a number"
+        )
+
+
+def _example(column: "pd.Series[Any]", rows: NDArray[np.bool_]) -> str:
+    return f" such as {clip(column.iloc[int(rows.argmax())])}" if rows.any() else ""
+
+
+def time_column(
+    table: Table, name: Any, time_format: str | None, faults: Faults
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Return the times as int64 seconds since 1970, and what to note about them; see `mfrec.data.times`."""
     if name is None:
-        return None
-    column = frame[name]
-    _no_missing(column, f"time column {name!r}")
-    if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
-        try:
-            column = pd.to_datetime(column, utc=True)
-        except (ValueError, TypeError):
-            raise DataError(
-                f"time column {name!r} holds neither numbers nor dates (first: {column.iloc[0]!r})"
-            ) from None
-    if pd.api.types.is_datetime64_any_dtype(column):
-        if column.dt.tz is not None:
-            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return np.asarray(column, "datetime64[s]").astype(np.int64)
-    values = _numeric(column, f"time column {name!r}")
-    if not (np.abs(values) < 2**62).all():
-        raise DataError(f"time column {name!r} has values that are not finite seconds since 1970")
-    return values.astype(np.int64)
+        return None, ()
+    what, column = f"time column {name!r}", table.columns[name]
+    read = times(column, table.prefix + what, time_format, table.decimal)
+    faults.add(what, "missing", read.missing)
+    faults.add(what, f"not read as {read.kind}{_example(column, read.wrong)}", read.wrong)
+    return read.seconds, tuple(note.removeprefix(table.prefix) for note in read.notes)
 
 
-def label_column(labels: "Labels | str | None", frame: pd.DataFrame, id_name: str, ids: IdMap) -> StringArray | None:
-    """Return one label per number ("" where there is none), from a mapping or from a column of the table."""
+def label_column(
+    labels: "Labels | str | None", table: Table, rows: NDArray[np.int64], ids: IdMap
+) -> StringArray | None:
+    """Return one label per number ("" where there is none), from a mapping or from a column of the table.
+
+    Of a column, the first label of an id that is not missing counts; numbers become text.
+    """
     if labels is None:
         return None
     if isinstance(labels, str):
-        require(frame, [labels])
-        first = frame.drop_duplicates(id_name)
-        labels = dict(zip(first[id_name].tolist(), first[labels].tolist(), strict=True))
+        return StringArray.pack(_first_texts(table.columns[labels], rows, len(ids)))
     found = labels.to_dict() if isinstance(labels, pd.Series) else labels
     if not isinstance(found, Mapping):
         raise DataError(f"{ids.side} labels must be a mapping from id to text, got {type(labels).__name__}")
-    known = [found.get(i) for i in ids]
-    if not any(isinstance(text, str) for text in known):
+    texts = [_text(found.get(i)) for i in ids]
+    if not any(texts):
         raise DataError(
             f"none of the {len(ids)} {ids.side} ids has a label (ids are of type {ids.kind}; "
             f"labels are keyed by {next((repr(k) for k in found), 'nothing')}): check the keys' type"
         )
-    return StringArray.pack(text if isinstance(text, str) else "" for text in known)
+    return StringArray.pack(texts)
 
 
-def _no_missing(column: "pd.Series[Any]", what: str) -> None:
-    missing = np.flatnonzero(column.isna().to_numpy())
-    if len(missing):
-        raise DataError(f"{what} has {len(missing)} missing values (first in row {missing[0]}): drop those rows")
+def _first_texts(column: "pd.Series[Any]", rows: NDArray[np.int64], count: int) -> list[str]:
+    present = np.flatnonzero(column.notna().to_numpy(bool) & (rows >= 0))
+    numbers_, first = np.unique(rows[present], return_index=True)
+    texts = [""] * count
+    for number, value in zip(numbers_.tolist(), column.iloc[present[first]].tolist(), strict=True):
+        texts[number] = _text(value)
+    return texts
 
 
-def _numeric(column: "pd.Series[Any]", what: str) -> NDArray[np.float64]:
-    try:
-        return column.to_numpy(np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
-        wrong = next((v for v in column if not isinstance(v, int | float | np.number)), column.iloc[0])
-        raise DataError(f"{what} must be numeric, got {wrong!r} ({type(wrong).__name__})") from None
+def _text(value: Any) -> str:
+    """Return a label as text; a whole number loses the ``.0`` that a missing neighbour gave it."""
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124
+        return ""
+    return str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else str(value)

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 
 from mfrec.arrays import Numbers
 from mfrec.data import columns
 from mfrec.data.columns import Labels
-from mfrec.data.files import read_table
+from mfrec.data.faults import Faults
+from mfrec.data.files import Reading, read_columns
+from mfrec.data.frames import column_of, is_frame, table_of
+from mfrec.data.merge import AGGREGATES, merge
+from mfrec.data.refusals import clip
+from mfrec.data.table import Table
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError
 from mfrec.model import html
@@ -69,7 +74,7 @@ class Interactions:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: Any,
         *,
         user: str = "user",
         item: str = "item",
@@ -77,58 +82,233 @@ class Interactions:
         time: str | None = None,
         item_labels: "Labels | str | None" = None,
         user_labels: "Labels | str | None" = None,
+        time_format: str | None = None,
+        drop_invalid: bool = False,
+        aggregate: str = "sum",
     ) -> "Interactions":
-        """Read interactions from a DataFrame; one row is one interaction.
+        """Read interactions from a frame of pandas, polars, pyarrow, DuckDB or what else narwhals knows.
+
+        One row is one interaction.
 
         Parameters
         ----------
         frame
             Any table; it is not changed.
         user, item
-            Columns of external ids, integers or strings. They come back as they went in.
+            Columns of external ids, integers or strings. They come back as they went in; whole numbers that are
+            floats become integers, with a note.
         weight
             Column of weights above zero (ratings, counts, seconds watched); without it every row weighs 1.
-            Repeated pairs are summed.
         time
-            Column of seconds since 1970 or of dates. Repeated pairs keep the latest.
+            Column of dates (without a zone: in UTC), or of numbers since 1970: seconds, milliseconds, microseconds or
+            nanoseconds, as their magnitude tells. Repeated pairs keep the latest.
         item_labels, user_labels
-            A mapping or Series from id to text, or the name of a column of ``frame``.
+            A mapping or Series from id to text, or the name of a column of ``frame``; of a column, the first label
+            of an id that is not missing counts.
+        time_format
+            How times are written that are text in another order than year-month-day, in the notation of strftime.
+        drop_invalid
+            Leave out rows that cannot be used (a missing id; a weight that is missing, no number, not finite or not
+            above zero; a missing or unreadable time) and note how many, instead of refusing the table.
+        aggregate
+            The weight of a repeated pair: the ``sum`` of its weights, the ``last`` (by time, where there is one, else
+            by row), the ``max``, the ``count`` of its rows, or the ``mean``.
 
         Raises
         ------
         DataError
-            For a missing column, missing values, no rows, ids of mixed types, or weights that are not
-            finite numbers above zero.
+            For a missing column, no rows, rows that cannot be used, ids of mixed types, times of several units or of
+            an ambiguous order, or a weight that leaves float32.
         """
-        columns.require(frame, [n for n in (user, item, weight, time) if n is not None])
-        users, rows = columns.id_column(frame, user, "user")
-        items, cols = columns.id_column(frame, item, "item")
-        weights = columns.weight_column(frame, weight)
-        times = columns.time_column(frame, time)
-        matrix, merged, repeated = _merge(rows, cols, weights, times, (len(users), len(items)))
-        notes = (f"{repeated} repeated (user, item) pairs were summed",) if repeated else ()
-        say(notes)
-        labels = Pair(
-            columns.label_column(user_labels, frame, user, users),
-            columns.label_column(item_labels, frame, item, items),
-        )
-        return cls(matrix, Pair(users, items), labels, merged, notes)
+        named = {"user": user, "item": item, "weight": weight, "time": time}
+        labels = Pair(user_labels, item_labels)
+        texts = [name for name in labels if isinstance(name, str)]
+        wanted = [name for name in named.values() if name is not None]
+        table = table_of(frame, [*wanted, *texts])
+        return cls.of_table(table, named, labels, time_format, drop_invalid, aggregate)
 
     @classmethod
-    def read(cls, path: str | Path, **names: Any) -> "Interactions":
-        """Read interactions from a CSV (plain or compressed), TSV or Parquet file.
+    def from_arrays(
+        cls,
+        users: Any,
+        items: Any,
+        weights: Any = None,
+        times: Any = None,
+        *,
+        drop_invalid: bool = False,
+        aggregate: str = "sum",
+    ) -> "Interactions":
+        """Read interactions from arrays, lists or Series of one length: an interaction per place.
 
-        ``names`` are those of `from_frame`. Ids that are not plain integers throughout (``007``, ``a1``)
-        stay strings.
+        Parameters
+        ----------
+        users, items, weights, times
+            As the columns of `from_frame`.
+        drop_invalid, aggregate
+            As in `from_frame`.
+
+        Raises
+        ------
+        DataError
+            When the lengths differ, and as `from_frame` does.
+        """
+        given = {"user": users, "item": items, "weight": weights, "time": times}
+        columns = {name: column_of(values, name) for name, values in given.items() if values is not None}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{count} {name}s" for name, count in lengths.items())
+            raise DataError(f"arrays of several lengths: {listed}")
+        table = Table(columns, "the arrays")
+        if not len(table):
+            raise DataError("the arrays have no entries: there is nothing to learn from")
+        named = {name: name if name in columns else None for name in given}
+        return cls.of_table(table, named, Pair(None, None), None, drop_invalid, aggregate)
+
+    @classmethod
+    def from_sparse(cls, matrix: Any, user_ids: Any = None, item_ids: Any = None) -> "Interactions":
+        """Read interactions from a sparse matrix of scipy: rows are users, columns are items, values are weights.
+
+        Stored zeros are no interactions. Rows and columns without any interaction are left out, and counted in
+        ``notes``.
+
+        Parameters
+        ----------
+        matrix
+            Of any sparse format; repeated entries are summed, as scipy does.
+        user_ids, item_ids
+            The ids of the rows and of the columns; their positions without them.
+
+        Raises
+        ------
+        DataError
+            When it is no sparse matrix, has no values above zero or others too, or the ids do not fit.
+        """
+        if not issparse(matrix) or len(matrix.shape) != 2:
+            raise DataError(f"expected a sparse matrix of scipy, got {type(matrix).__name__}")
+        entries = csr_matrix(matrix).tocoo()
+        stored = entries.data != 0
+        numbers = Pair(entries.row[stored].astype(np.int64), entries.col[stored].astype(np.int64))
+        given = Pair(user_ids, item_ids)
+        notes: tuple[str, ...] = (f"{int((~stored).sum())} stored zeros were left out",) if not stored.all() else ()
+        columns: dict[str, pd.Series[Any]] = {}
+        for side, count in zip(SIDES, matrix.shape, strict=True):
+            ids = column_of(np.arange(count) if given[side] is None else given[side], f"{side}_ids")
+            if len(ids) != count:
+                raise DataError(f"{len(ids)} {side}_ids for a matrix of shape {matrix.shape}")
+            if ids.duplicated().any():
+                raise DataError(f"{side}_ids has {clip(ids[ids.duplicated()].iloc[0])} more than once")
+            columns[side] = ids.iloc[numbers[side]].reset_index(drop=True)
+            empty = count - len(np.unique(numbers[side]))
+            notes += (f"{empty} of {count} {side}s have no interaction and were left out",) if empty else ()
+        columns["weight"] = pd.Series(entries.data[stored])
+        table = Table(columns, "the matrix", notes=notes)
+        if not len(table):
+            raise DataError("the matrix has no values: there is nothing to learn from")
+        return cls.of_table(table, {"user": "user", "item": "item", "weight": "weight", "time": None}, Pair(None, None))
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        user: Any = "user",
+        item: Any = "item",
+        weight: Any = None,
+        time: Any = None,
+        item_labels: "Labels | str | None" = None,
+        user_labels: "Labels | str | None" = None,
+        sep: str | None = None,
+        decimal: str = ".",
+        encoding: str = "utf-8",
+        header: bool = True,
+        quoting: str = "auto",
+        format: str = "auto",
+        time_format: str | None = None,
+        drop_invalid: bool = False,
+        aggregate: str = "sum",
+    ) -> "Interactions":
+        """Read interactions from a file of text, JSON lines, a Parquet file or a folder of such, or a stream.
+
+        What is read is what is written: rows that are wider or narrower than the header, quotes that are not closed
+        or swallow rows, and text in another encoding are refused, with the line. Ids that are not plain integers
+        throughout (``007``, ``a1``) stay strings.
+
+        Parameters
+        ----------
+        path
+            A file, plain or compressed (gz, bz2, xz, zst, or a zip of one file), a folder of Parquet parts, or ``-``
+            for standard input.
+        user, item, weight, time, item_labels, user_labels
+            Columns, as in `from_frame`; without a header, their positions from 0.
+        sep
+            What separates fields; found and noted where it is None.
+        decimal
+            The decimal sign of weights and times, ``.`` or ``,``.
+        encoding
+            Of the text.
+        header
+            Whether the first line names the columns.
+        quoting
+            ``csv`` takes quoted fields as they are, ``none`` takes quotes as any other character; ``auto`` is as
+            ``csv``, but refuses a quoted field that looks as if it had swallowed rows.
+        format
+            ``csv``, ``jsonl``, ``parquet``, ``lists`` (each line a user, then items), ``triples`` (each line a user,
+            an item, a count), or ``auto``, which finds the first three by their first bytes.
+        time_format, drop_invalid, aggregate
+            As in `from_frame`.
 
         Raises
         ------
         DataError
             When the file is missing, is no such table, or fails the checks of `from_frame`.
         """
-        ids = [names.setdefault(side, side) for side in SIDES]
-        wanted = [n for n in names.values() if isinstance(n, str)]
-        return cls.from_frame(read_table(Path(path), wanted, ids), **names)
+        how = Reading(sep, decimal, encoding, header, quoting, format)
+        named = {"user": user, "item": item, "weight": weight, "time": time}
+        if not header:
+            named = {role: name if name is None else str(name) for role, name in named.items()}
+        labels = Pair(user_labels, item_labels)
+        texts = [name for name in labels if isinstance(name, str)]
+        numbers = [name for name in (named["weight"], named["time"]) if name is not None]
+        if time_format is not None and named["time"] is not None:
+            # a leading zero would be lost in a number
+            numbers, texts = [n for n in numbers if n != named["time"]], [*texts, named["time"]]
+        table, implied = read_columns(path, [named["user"], named["item"]], texts, numbers, how)
+        # lists and triples have columns of their own
+        return cls.of_table(table, {**named, **implied}, labels, time_format, drop_invalid, aggregate)
+
+    @classmethod
+    def of_table(
+        cls,
+        table: Table,
+        named: dict[str, Any],
+        labels: "Pair[Labels | str | None]",
+        time_format: str | None = None,
+        drop_invalid: bool = False,
+        aggregate: str = "sum",
+    ) -> "Interactions":
+        """Read interactions from the columns of a table: the one place where rows are judged and merged."""
+        if aggregate not in AGGREGATES:
+            raise ParameterError(f"aggregate must be one of {', '.join(AGGREGATES)}, got {aggregate!r}")
+        faults = Faults(table)
+        ids = Pair.of(lambda side: columns.id_column(table, named[side], side, faults))
+        weights = columns.weight_column(table, named["weight"], faults)
+        times, time_notes = columns.time_column(table, named["time"], time_format, faults)
+        keep, dropped = faults.settle(drop_invalid)
+        rows = Pair(ids.user.rows, ids.item.rows)
+        maps = Pair(ids.user.ids, ids.item.ids)
+        known = Pair.of(lambda side: columns.label_column(labels[side], table, rows[side], maps[side]))
+        if keep is not None:
+            rows = Pair.of(lambda side: rows[side][keep])
+            weights = None if weights is None else weights[keep]
+            times = None if times is None else times[keep]
+        merged = merge(rows.user, rows.item, weights, times, (len(maps.user), len(maps.item)), aggregate)
+        told = AGGREGATES[aggregate].told
+        repeated = (f"{merged.repeated} repeated (user, item) pairs {told}",) if merged.repeated else ()
+        notes = (*table.notes, *ids.user.notes, *ids.item.notes, *time_notes, *dropped, *repeated)
+        say(notes)
+        found = cls(merged.matrix, maps, known, merged.times, notes)
+        # ids that only rows without use had are not known
+        return found._compacted() if keep is not None else found
 
     def __len__(self) -> int:
         """Return the number of (user, item) pairs."""
@@ -238,23 +418,27 @@ class Interactions:
         chosen = _positions(rows, len(self))
         users, items = self.users[chosen], self.items[chosen]
         times = None if self.times is None else self.times[chosen]
-        matrix, merged, _ = _merge(users, items, self.weights[chosen], times, self.shape)
-        part = replace(self, matrix=matrix, times=merged, thinned=self.thinned or self._holds_out(chosen))
+        merged = merge(users, items, self.weights[chosen], times, self.shape)
+        thinned = self.thinned or self._holds_out(chosen)
+        part = replace(self, matrix=merged.matrix, times=merged.times, thinned=thinned)
         return replace(part, notes=self.notes + part._without_data("have no interaction left"))
 
     def compact(self) -> "Interactions":
         """Drop the users and items without any interaction; numbers change, ids and labels do not."""
+        notes = self._without_data("had no interaction and were dropped")
+        if not notes:
+            return self
+        say(notes)
+        return replace(self._compacted(), notes=self.notes + notes)
+
+    def _compacted(self) -> "Interactions":
         degree = self.degree
         keep = Pair.of(lambda side: np.flatnonzero(degree[side] > 0))
-        if all(len(keep[side]) == len(self.ids[side]) for side in SIDES):
-            return self
-        notes = self._without_data("had no interaction and were dropped")
-        say(notes)
         matrix = csr_matrix(self.matrix[keep.user][:, keep.item])
         ids = Pair.of(lambda side: self.ids[side].take(keep[side]))
         labels = Pair.of(lambda side: (texts := self.labels[side]) and texts.take(keep[side]))
         # rows and columns keep their relative order, so the stored values do too
-        return Interactions(matrix, ids, labels, self.times, self.notes + notes, self.thinned)
+        return Interactions(matrix, ids, labels, self.times, self.notes, self.thinned)
 
     def filter(self, *, min_user_interactions: int = 1, min_item_interactions: int = 1) -> "Interactions":
         """Keep users and items with at least so many interactions, repeated until both hold.
@@ -311,30 +495,22 @@ def say(notes: Iterable[str]) -> None:
         log.warning(note)
 
 
-def _merge(
-    rows: Numbers,
-    cols: Numbers,
-    weights: NDArray[Any] | None,
-    times: Numbers | None,
-    shape: tuple[int, int],
-) -> tuple[csr_matrix, Numbers | None, int]:
-    """Sort by (row, column), sum the weights of repeated pairs and keep their latest time."""
-    key = rows * shape[1] + cols
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    starts = np.flatnonzero(np.diff(key, prepend=-1))
-    values = np.ones(len(key)) if weights is None else weights[order]
-    merged = values if len(starts) == len(key) else np.add.reduceat(values, starts)
-    latest = None
-    if times is not None:
-        latest = np.maximum.reduceat(times[order], starts) if len(starts) else times[:0]
-    indptr = np.zeros(shape[0] + 1, np.int64)
-    np.cumsum(np.bincount(key[starts] // shape[1], minlength=shape[0]), out=indptr[1:])
-    index_type = np.int32 if max(len(starts), *shape) < 2**31 else np.int64
-    indices = (key[starts] % shape[1]).astype(index_type)
-    matrix = csr_matrix((merged.astype(np.float32), indices, indptr.astype(index_type)), shape=shape)
-    matrix.has_sorted_indices = True
-    return matrix, latest, len(key) - len(starts)
+def require_interactions(value: Any) -> "Interactions":
+    """Return interactions as they are; for anything else, DataError says what to call."""
+    if isinstance(value, Interactions):
+        return value
+    made = "mfrec.Interactions."
+    if isinstance(value, str | Path):
+        call = f"{made}read({str(value)!r}, user=..., item=...)"
+    elif issparse(value):
+        call = f"{made}from_sparse(matrix)"
+    elif is_frame(value):
+        call = f"{made}from_frame(frame, user=..., item=...)"
+    else:
+        call = f"{made}from_frame(frame, user=..., item=...), from_arrays(users, items), from_sparse or read"
+    module = type(value).__module__.split(".")[0].lstrip("_")
+    kind = type(value).__name__ if module == "builtins" else f"{module} {type(value).__name__}"
+    raise DataError(f"expected Interactions, got {kind}: call {call} first")
 
 
 def _positions(rows: ArrayLike, count: int) -> Numbers:

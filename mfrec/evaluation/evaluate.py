@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mfrec.arrays import Numbers, Scores
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import Interactions, require_interactions
 from mfrec.directions import DIRECTIONS, find_direction
 from mfrec.errors import DataError, ParameterError, UnmeasurableError, check_integer
 from mfrec.evaluation.baselines import BASELINES, Training, dot, model_scorer, recent_baselines, recent_degrees, votes
@@ -92,6 +92,7 @@ def evaluate(
         When nothing of the test part can be evaluated. A direction that alone has nothing to be asked about is left
         out, with a note.
     """
+    require_interactions(test)
     names = [find_direction(d).name for d in _listed(directions)]
     for parameter, value, low in (("neighbours", neighbours, 1), ("max_queries", max_queries, 1), ("seed", seed, 0)):
         check_integer(parameter, value, low)

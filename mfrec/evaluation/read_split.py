@@ -8,13 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.columns import require_columns
-from mfrec.data.files import read_table
+from mfrec.data.files import Reading, read_table
+from mfrec.data.frames import table_of
 from mfrec.data.interactions import Interactions, say
+from mfrec.data.lists import COUNT, FORMATS, ITEM, USER, read_numbers
+from mfrec.data.parquet import to_frame
+from mfrec.data.refusals import require_columns
+from mfrec.data.streams import blocks, opened
 from mfrec.directions import SIDES
 from mfrec.errors import DataError
 
-Table = pd.DataFrame | Interactions | str | Path
+# what narwhals knows as a frame is one too
+Table = Any
+# arguments that may name columns
+_ROLES = ("weight", "time", "item_labels", "user_labels")
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,14 @@ def read_split(
     *,
     user: str = "user",
     item: str = "item",
+    sep: str | None = None,
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    quoting: str = "auto",
+    format: str = "auto",
     **names: Any,
 ) -> Split:
-    """Put given parts over one id space: files, DataFrames or `Interactions`.
+    """Put given parts over one id space: files, frames or `Interactions`.
 
     A pair that is in two parts stays in the first of train, test, validation, so that nothing leaks; how many
     were taken out is noted.
@@ -43,11 +55,14 @@ def read_split(
     Parameters
     ----------
     train, test, validation
-        CSV, TSV or Parquet files or tables with the same columns, or the files of published splits that end in
-        ``.txt``: each line a user number, then its item numbers, separated by spaces. Of `Interactions`, weights
+        Files or tables with the same columns, or the files of published splits that end in ``.txt``: each line a
+        user number, then its item numbers, separated by spaces. A file of three numbers in every line looks like
+        user, item, count, and is refused unless ``format`` says ``lists`` or ``triples``. Of `Interactions`, weights
         are taken where ``weight`` is named and times where ``time`` is.
     user, item
         Columns of the ids.
+    sep, decimal, encoding, quoting, format
+        How files are written, as in `mfrec.Interactions.read`.
     **names
         Further columns, as in `mfrec.Interactions.from_frame`.
 
@@ -57,7 +72,10 @@ def read_split(
         When a file or table cannot be read, or a part is empty.
     """
     given = {"train": train, "test": test} | ({} if validation is None else {"validation": validation})
-    frames = [_frame(table, part, user, item, names) for part, table in given.items()]
+    how = Reading(sep, decimal, encoding, True, quoting, format)
+    if format == "triples":
+        names = {"weight": COUNT, **names}
+    frames = [_frame(table, part, user, item, names, how) for part, table in given.items()]
     whole = pd.concat(_same_kind(frames, (user, item)), ignore_index=True)
     part_of_row = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
     first_part = part_of_row[_first_rows(whole, user, item)]
@@ -93,17 +111,19 @@ def without_training(train: Interactions, test: Interactions) -> tuple[str, ...]
     return tuple(notes)
 
 
-def _frame(table: Table, part: str, user: str, item: str, names: dict[str, Any]) -> pd.DataFrame:
-    columns = [user, item, *(c for c in names.values() if isinstance(c, str))]
+def _frame(table: Any, part: str, user: str, item: str, names: dict[str, Any], how: Reading) -> pd.DataFrame:
+    columns = [user, item, *(names[role] for role in _ROLES if isinstance(names.get(role), str))]
     if isinstance(table, Interactions):
         own = table.to_frame().rename(columns={"user": user, "item": item})
         return _checked(own.rename(columns={k: names[k] for k in ("weight", "time") if names.get(k)}), part, columns)
     if isinstance(table, pd.DataFrame):
         return _checked(table, part, columns)
+    if not isinstance(table, str | Path):
+        return _checked(to_frame(table_of(table, columns)), part, columns)
     path = Path(table)
-    if path.suffix == ".txt":
-        return _checked(read_lists(path, user, item), part, columns)
-    return _checked(read_table(path, columns, [user, item]), part, columns)
+    if path.suffix == ".txt" or how.format in FORMATS:
+        return _checked(read_lists(path, user, item, how.format), part, columns)
+    return _checked(read_table(path, columns, [user, item], how=how), part, columns)
 
 
 def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame:
@@ -113,39 +133,20 @@ def _checked(frame: pd.DataFrame, part: str, columns: list[str]) -> pd.DataFrame
     return frame[columns]
 
 
-def read_lists(path: Path, user: str = "user", item: str = "item") -> pd.DataFrame:
-    """Read lines of a user number and its item numbers, whatever the file is called.
+def read_lists(path: Path, user: str = "user", item: str = "item", form: str = "auto") -> pd.DataFrame:
+    """Read lines of a user number and its item numbers, or ``triples``, whatever the file is called.
 
     A line with the user alone adds nothing, and neither does an item that its user has already: lists have no weights.
 
     Raises
     ------
     DataError
-        When the file is missing, is no text, or holds something else.
+        When the file is missing, is no text, holds something else, or looks like triples where the format is
+        ``auto``.
     """
-    if not path.is_file():
-        raise DataError(f"no such file: {path}")
-    try:
-        # some editors put a byte order mark in front
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8: {error}") from None
-    users, items = [], []
-    for number, line in enumerate(lines, 1):
-        first, *rest = [_number(word, path, number) for word in line.split() or ["0"]]
-        users += [first] * len(rest)
-        items += rest
-    pairs = pd.DataFrame({user: np.array(users, np.int64), item: np.array(items, np.int64)})
-    return pairs.drop_duplicates(ignore_index=True)
-
-
-def _number(word: str, path: Path, line: int) -> int:
-    if not word.removeprefix("-").isdecimal():
-        raise DataError(f"{path}, line {line}: expected a user number, then item numbers, got {word[:40]!r}")
-    # no number of 64 bits has more than 19 digits
-    if len(word.lstrip("-0")) > 19 or abs(int(word)) >= 2**63:
-        raise DataError(f"{path}, line {line}: the number {word[:40]} is not below 2**63")
-    return int(word)
+    with opened(path) as stream:
+        table = read_numbers(blocks(stream, str(path)), str(path), form)
+    return pd.DataFrame(table.columns).rename(columns={USER: user, ITEM: item})
 
 
 def _same_kind(frames: list[pd.DataFrame], columns: tuple[str, str]) -> list[pd.DataFrame]:

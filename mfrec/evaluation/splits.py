@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mfrec.data.interactions import Interactions, say
+from mfrec.data.interactions import Interactions, require_interactions, say
 from mfrec.errors import DataError, ParameterError, check_fraction, check_integer
 from mfrec.evaluation.read_split import Split, read_split, without_training
 
@@ -60,6 +60,7 @@ def random_split(interactions: Interactions, test_fraction: float = 0.2, seed: i
     DataError
         When a part would be empty.
     """
+    require_interactions(interactions)
     check_fraction("test_fraction", test_fraction)
     held_out = np.zeros(len(interactions), bool)
     order = generator(seed).permutation(len(interactions))
@@ -91,6 +92,7 @@ def k_fold_split(interactions: Interactions, folds: int = 5, seed: int = 42) -> 
     DataError
         When a part would be empty.
     """
+    require_interactions(interactions)
     check_integer("folds", folds, 2)
     order = generator(seed).permutation(len(interactions))
     borders = [round(len(interactions) * n / folds) for n in range(folds + 1)]
@@ -123,6 +125,7 @@ def leave_last_n_split(interactions: Interactions, n: int = 1, *, seed: int = 42
     DataError
         Without times, or when a part would be empty.
     """
+    require_interactions(interactions)
     check_integer("n", n, 1)
     times = _times(interactions)
     users, degree = interactions.users, interactions.degree.user
@@ -164,6 +167,7 @@ def time_split(
     DataError
         Without times, or when a part would be empty.
     """
+    require_interactions(interactions)
     if test_fraction is not None and cut is not None:
         raise ParameterError("give test_fraction or cut, not both")
     if cut is not None:
@@ -200,6 +204,7 @@ def rolling_time_split(interactions: Interactions, windows: int = 3, test_fracti
     DataError
         Without times, or when not even one pair can be made.
     """
+    require_interactions(interactions)
     check_integer("windows", windows, 1)
     past, size = interactions, check_fraction("test_fraction", test_fraction) * len(interactions)
     for window in range(windows):

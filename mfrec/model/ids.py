@@ -16,6 +16,9 @@ from mfrec.model.string_array import StringArray
 Id = int | str
 Kind = Literal["int", "str"]
 
+# of the characters of an id: longer ones are refused when a table is read, for a service would refuse them too
+LONGEST_ID = 500
+
 
 @dataclass(frozen=True, eq=False)
 class IdMap:

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError, create_model
 
 from mfrec.directions import DIRECTIONS, Direction, Side
+from mfrec.model.ids import LONGEST_ID
 from mfrec.service import handlers, schemas
 from mfrec.service.errors import KINDS, MEDIA_TYPE, ProblemError
 from mfrec.service.reply import JsonResponse
@@ -25,10 +26,9 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 # ids that one answer may hold before it is worked out in a thread, so that small requests need not wait
 _HEAVY = 2000
 
-_LONGEST_ID = 500
 
-IdInPath = Annotated[str, Path(max_length=_LONGEST_ID, description="An external id")]
-IdInQuery = Annotated[str, Query(max_length=_LONGEST_ID, description="An external id")]
+IdInPath = Annotated[str, Path(max_length=LONGEST_ID, description="An external id")]
+IdInQuery = Annotated[str, Query(max_length=LONGEST_ID, description="An external id")]
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ def _explain(context: Context) -> Endpoint:
 
     async def explain(
         item: IdInQuery,
-        user: Annotated[str | None, Query(max_length=_LONGEST_ID, description="A known user")] = None,
+        user: Annotated[str | None, Query(max_length=LONGEST_ID, description="A known user")] = None,
         history: Annotated[list[str], Query(max_length=limits.ids, description="Or the items of a new one")] = [],  # noqa: B006
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
     ) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import Interactions, require_interactions
 from mfrec.directions import INDEX_KEYS
 from mfrec.errors import DataError
 from mfrec.index import Indexes, IndexParams, build_indexes
@@ -40,7 +40,7 @@ def fit(
     progress
         Show a progress bar on stderr, or in the notebook.
     """
-    derived = derive(interactions, params)
+    derived = derive(require_interactions(interactions), params)
     for reason in derived.reasons:
         log.info(reason)
     factors = with_same_side(solve(interactions, derived.params, progress=progress))
@@ -56,7 +56,7 @@ def fit_als(
     callback: Callable[[int, Callable[[], Factors]], None] | None = None,
 ) -> Factors:
     """Fit the factor matrices of a set of interactions; see `solve`. What is None is derived from the data first."""
-    derived = derive(interactions, params).params
+    derived = derive(require_interactions(interactions), params).params
     return with_same_side(solve(interactions, derived, progress=progress, callback=callback))
 
 
@@ -92,6 +92,7 @@ def build(
         When the installed annoy fails its self-test.
     """
     index_params = index_params or IndexParams()
+    require_interactions(interactions)
     if (len(factors.user), len(factors.item)) != interactions.shape:
         raise DataError(f"{factors!r} does not fit {interactions!r}")
     factors.check_finite()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mfrec.data.interactions import Interactions
+from mfrec.data.interactions import Interactions, require_interactions
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
@@ -142,6 +142,7 @@ def tune(
     DataError
         When the log is damaged or of another search, there is nothing to learn from, or there are no times to split by.
     """
+    require_interactions(interactions)
     metric, k = _parsed(metric)
     seed = check_integer("seed", seed, 0)
     check_number("minutes", minutes, 0, low_open=True)

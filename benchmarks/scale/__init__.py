@@ -1,0 +1,1 @@
+"""What large tables, odd files and every kind of frame do to reading."""

@@ -1,0 +1,71 @@
+"""`Table`: the columns of a frame or of a file that somebody asked for, and where each row stands."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+# what stands for a name where a table is no file
+UNNAMED = ("the table", "the arrays", "the matrix")
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """The line of a file, as an editor counts, that each row begins in.
+
+    Parameters
+    ----------
+    rows, lines
+        From row ``rows[i]`` on, rows stand one to a line, beginning with line ``lines[i]``.
+    """
+
+    rows: Sequence[int]
+    lines: Sequence[int]
+
+    def __getitem__(self, row: int) -> int:
+        """Return the line of one row."""
+        place = bisect_right(self.rows, row) - 1
+        return self.lines[place] + row - self.rows[place]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of equal length.
+
+    Parameters
+    ----------
+    columns
+        By name; pandas Series of any dtype.
+    name
+        For messages: the path of the file, or "the table".
+    lines
+        Of a file of text; None for a frame, whose rows are counted from 0.
+    notes
+        What was found out or changed while reading.
+    decimal
+        The decimal sign of numbers in columns of text.
+    separator
+        Of a file of text with separators.
+    """
+
+    columns: "dict[Any, pd.Series[Any]]"
+    name: str = "the table"
+    lines: Lines | None = None
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+    separator: str | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(next(iter(self.columns.values()), ()))
+
+    @property
+    def prefix(self) -> str:
+        """What a message about one column begins with: the file, where there is one."""
+        return "" if self.name in UNNAMED else f"{self.name}: "
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, in words."""
+        return f"row {row}" if self.lines is None else f"line {self.lines[int(row)]}"
