@@ -19,7 +19,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         command = [mfrec, "demo", "--out", f"{scratch}/model"]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    answers = output[: output.index("\nstage ")].strip()
+    answers = output[: output.index("\nindex ")].strip()
     block = f"```\n{answers}\n```\n"
     README.write_text(BLOCK.sub(lambda m: m[1] + block + m[2], README.read_text()))
 

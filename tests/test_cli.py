@@ -232,11 +232,11 @@ def test_hints_work_when_they_are_pasted(tmp_path: Path) -> None:
 
 
 def test_ids_and_labels_stay_on_their_lines(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"user": ["a\nb", "a\nb", "c"], "item": ["x\x1b[2J", "y", "y"]})
+    frame = pd.DataFrame({"user": ["a\x07b", "a\x07b", "c"], "item": ["x\x1b[2J", "y", "y"]})
     likes = mfrec.Interactions.from_frame(frame, item_labels={"x\x1b[2J": "first\nsecond", "y": "long " * 100})
     mfrec.fit(likes, mfrec.ALSParams(factors=1, regularization=1.0)).save(tmp_path / "m")
     shown = run("recommend", "m", "item2user", "y", "--include-seen", cwd=tmp_path).stdout
-    assert r"a\nb" in shown
+    assert r"a\x07b" in shown
     assert max(map(len, shown.splitlines())) < 140
     shown = run("recommend", "m", "user2item", "c", "--include-seen", cwd=tmp_path).stdout
     assert r"x\x1b[2J" in shown
