@@ -174,8 +174,11 @@ def test_bad_parameters(values: dict[str, Any], says: str) -> None:
 
 
 def test_recency_needs_times(interactions: Interactions) -> None:
-    with pytest.raises(ParameterError, match="recency needs times"):
-        mfrec.fit(interactions, given_params(item_recency=0.5, recency_half_life=30.0))
+    for name in ("half_life", "user_recency", "item_recency"):
+        with pytest.raises(ParameterError, match=f"{name} needs times: name the time column"):
+            mfrec.fit(interactions, given_params(**{"recency_half_life": 30.0, name: 0.5}))
+        with pytest.raises(ParameterError, match=f"{name} needs times"):
+            derive(interactions, replace(ALSParams(), **dict[str, Any]({name: 0.5})))
 
 
 def test_without_times_nothing_is_derived_and_nothing_said(interactions: Interactions) -> None:
@@ -247,6 +250,42 @@ def test_where_nobody_comes_back_nothing_is_chosen(some: Interactions) -> None:
     assert "too few users come back" in derived.reasons[0]
     model = mfrec.fit(some, derived.params, EXACT)
     assert len(model.popular("item", 3)) == 3
+
+
+@pytest.mark.parametrize("day", [-20_000.0, 300_000.0, 2_500.0])
+def test_a_clock_that_was_wrong_decides_nothing(day: float) -> None:
+    """One time far before or after all others changes neither what is recent nor what is derived."""
+    some = world()
+    assert some.times is not None
+    times = some.times.copy()
+    times[100] = times.max() + day * DAY
+    wrong = replace(some, times=times)
+    assert wrong.period == pytest.approx(some.period, abs=DAY)
+    before, after = some.recent_degree(20.0), wrong.recent_degree(20.0)
+    assert before is not None
+    assert after is not None
+    assert np.abs(after.item - before.item).max() <= 1
+    assert derive(wrong, ALSParams(**FIXED)).params == derive(some, ALSParams(**FIXED)).params
+    frame = some.to_frame()
+    dates = some.times.astype("datetime64[s]")
+    dates[100] = np.datetime64("9999-12-31")
+    notes = Interactions.from_frame(frame.assign(time=pd.Series(dates)), time="time").notes
+    assert any("1 of" in note and "far from the others, such as 9999-12-31" in note for note in notes)
+
+
+def test_a_window_of_strangers_is_passed_over() -> None:
+    """Where a new generation replaced the old one, the latest window alone tells what pays."""
+    rng = np.random.default_rng(0)
+    old = [
+        (user, item, rng.uniform(0, 50)) for user in range(100) for item in rng.choice(40, 12, replace=False).tolist()
+    ]
+    new = [
+        (1000 + user, 1000 + item, rng.uniform(60, 100))
+        for user in range(100)
+        for item in rng.choice(40, 14, replace=False).tolist()
+    ]
+    derived = derive(timed(old + new), ALSParams(**FIXED))
+    assert "took next" in derived.reasons[0]
 
 
 def test_a_rolling_split_goes_back_in_time() -> None:

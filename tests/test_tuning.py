@@ -408,6 +408,11 @@ WORLD = drifting(200, 120, 6_000, n_genres=4, seed=2)
 RECENT = given_params(factors=8, threads=1, recency_half_life=20.0, user_recency=0.2, item_recency=0.3, half_life=90.0)
 
 
+STRANGERS = Interactions.from_arrays(
+    np.repeat(np.arange(50), 4), np.arange(200) % 17, times=np.repeat(np.arange(50) * DAY + 10**9, 4)
+)
+
+
 def test_a_search_by_time_judges_by_what_known_users_take_next() -> None:
     found = search(12, data=WORLD, base=RECENT, split="time", parts=2)
     folds = tuning.folds_of(WORLD, None, 2, 42, "time")
@@ -445,6 +450,7 @@ def test_no_half_life_stands_for_a_long_one() -> None:
         ({"split": "last"}, "unknown split 'last': choose one of random, time"),
         ({"split": "time", "parts": 4}, "parts must be an integer from 1 to 3, got 4"),
         ({"split": "time", "data": LIKES}, "has no times"),
+        ({"split": "time", "data": STRANGERS}, "no user comes back in what was held out by time"),
     ],
 )
 def test_a_split_that_cannot_be_made_is_refused(options: dict[str, Any], says: str) -> None:

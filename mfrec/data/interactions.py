@@ -32,6 +32,8 @@ log = logging.getLogger("mfrec")
 DAY = 24 * 3600
 # the least recent degree of what has an interaction, as a part of their mean
 LEAST_RECENT = 1e-6
+# of fewer times than this none is far from the others
+FEW_TIMES = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -304,7 +306,8 @@ class Interactions:
         merged = merge(rows.user, rows.item, weights, times, (len(maps.user), len(maps.item)), aggregate)
         told = AGGREGATES[aggregate].told
         repeated = (f"{merged.repeated} repeated (user, item) pairs {told}",) if merged.repeated else ()
-        notes = (*table.notes, *ids.user.notes, *ids.item.notes, *time_notes, *dropped, *repeated)
+        far = _far(merged.times)
+        notes = (*table.notes, *ids.user.notes, *ids.item.notes, *time_notes, *far, *dropped, *repeated)
         say(notes)
         found = cls(merged.matrix, maps, known, merged.times, notes)
         # ids that only rows without use had are not known
@@ -368,7 +371,7 @@ class Interactions:
     def decay(self, half_life: float) -> NDArray[np.float64]:
         """Return what each interaction counts: half for every half-life (days) of its age; 1 where that is 0.
 
-        The age is measured back from the latest time.
+        The age is measured back from the end of `period`; what lies after that is of age 0.
 
         Raises
         ------
@@ -379,8 +382,22 @@ class Interactions:
             return np.ones(len(self))
         if self.times is None:
             raise ParameterError("half_life needs times: name the time column, or leave the half-life out")
-        decayed: NDArray[np.float64] = 0.5 ** ((self.times.max() - self.times) / (DAY * half_life))
+        ages = np.maximum(self.period[1] - self.times.astype(np.float64), 0)
+        decayed: NDArray[np.float64] = 0.5 ** (ages / (DAY * half_life))
         return decayed
+
+    @property
+    def period(self) -> tuple[float, float]:
+        """The first and the last time, in seconds since 1970, without those that lie far from all others.
+
+        A clock that was wrong, or a date that stands for "unknown", must not decide what is recent. Far is more than
+        the time between the first and the last hundredth, before the one or after the other.
+        """
+        if self.times is None or not len(self):
+            return (0.0, 0.0)
+        times = self.times.astype(np.float64)
+        near = times[_is_near(times)]
+        return float(near.min()), float(near.max())
 
     def recent_degree(self, half_life: float) -> "Pair[NDArray[np.float32]] | None":
         """Return the degrees of `degree`, in which an interaction counts half for every half-life (days) of its age.
@@ -511,6 +528,27 @@ def require_interactions(value: Any) -> "Interactions":
     module = type(value).__module__.split(".")[0].lstrip("_")
     kind = type(value).__name__ if module == "builtins" else f"{module} {type(value).__name__}"
     raise DataError(f"expected Interactions, got {kind}: call {call} first")
+
+
+def _far(times: Numbers | None) -> tuple[str, ...]:
+    """Return a note on times that lie far from all others, where there are any."""
+    if times is None or not len(times):
+        return ()
+    far = times[~_is_near(times.astype(np.float64))]
+    if not len(far):
+        return ()
+    shown = np.datetime64(int(far[0]), "s")
+    lie = "time lies" if len(far) == 1 else "times lie"
+    return (f"{len(far)} of {len(times)} {lie} far from the others, such as {shown}: what is recent is told without",)
+
+
+def _is_near(times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which times are not far from all others; of a few, all are near."""
+    if len(times) < FEW_TIMES:
+        return np.ones(len(times), bool)
+    first, last = np.quantile(times, 0.01, method="higher"), np.quantile(times, 0.99, method="lower")
+    near: NDArray[np.bool_] = (times >= first - (last - first)) & (times <= last + (last - first))
+    return near
 
 
 def _positions(rows: ArrayLike, count: int) -> Numbers:

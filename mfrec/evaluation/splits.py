@@ -216,6 +216,13 @@ def rolling_time_split(interactions: Interactions, windows: int = 3, test_fracti
         yield past, test
 
 
+def known_events(train: Interactions, test: Interactions) -> NDArray[np.bool_]:
+    """Tell of which test events both the user and the item have training data."""
+    known = train.degree
+    found: NDArray[np.bool_] = (known.user[test.users] > 0) & (known.item[test.items] > 0)
+    return found
+
+
 def _by_time(interactions: Interactions, share: float, *, log: bool = True) -> Parts:
     times = _times(interactions)
     return _parts(interactions, times >= _cut_for(times, share), f"test_fraction={share:g}", log=log)
@@ -248,7 +255,7 @@ def generator(seed: int) -> np.random.Generator:
 
 def _times(interactions: Interactions) -> NDArray[np.int64]:
     if interactions.times is None:
-        raise DataError(f"{interactions!r} has no times: name the time column when reading it, or use random_split")
+        raise DataError(f"{interactions!r} has no times: name the time column (--time-col), or split at random")
     return interactions.times
 
 
@@ -278,6 +285,6 @@ def _cut_for(times: NDArray[np.int64], share: float) -> int:
     """Return the moment whose test part is nearest to the wanted share, and leaves neither part empty."""
     moments, counts = np.unique(times, return_counts=True)
     if len(moments) == 1:
-        raise DataError("all interactions have the same time: use random_split")
+        raise DataError("all interactions have the same time: split at random")
     held_out = (len(times) - np.cumsum(counts))[:-1]
     return int(moments[1 + np.argmin(np.abs(held_out - share * len(times)))])

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mfrec.arrays import NOTHING, Numbers, Similarity, Vector
+from mfrec.arrays import NOTHING, Numbers, Scores, Similarity, Vector
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Pair, Side, find_direction, other
 from mfrec.errors import DataError, ParameterError, check_integer, check_number
 from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
-from mfrec.model.best import best_of
 from mfrec.model.check import Check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
@@ -173,15 +172,23 @@ class Recommender:
         """
         _check_side(side)
         allowed, denied = self._lists(side, k, allow, deny)
-        degree, recent = self.adjacency[side].degree, self.factors.recent
-        eligible = degree > 0
-        if allowed is not None:
-            eligible &= np.isin(np.arange(len(degree)), allowed)
-        eligible[denied] = False
-        scores = np.where(eligible, degree if recent is None else recent[side], -np.inf).astype(np.float32)
-        best = best_of(scores[None], k)
-        first = best.place < k
-        return self._ranking(side, Hits(best.columns[first], best.scores[first], exact=True))
+        numbers, scores = self._popularity[side]
+        eligible = np.ones(len(numbers), bool) if allowed is None else np.isin(numbers, allowed)
+        first = np.flatnonzero(eligible & ~np.isin(numbers, denied))[:k]
+        return self._ranking(side, Hits(numbers[first], scores[first], exact=True))
+
+    @cached_property
+    def _popularity(self) -> Pair[tuple[Numbers, Scores]]:
+        """What has interactions, the most popular of late first (then of all times, then by number), and its scores."""
+
+        def ordered(side: Side) -> tuple[Numbers, Scores]:
+            degree, recent = self.adjacency[side].degree, self.factors.recent
+            scores = (degree if recent is None else recent[side]).astype(np.float32)
+            order = np.lexsort((-degree, -scores))
+            order = order[degree[order] > 0]
+            return order, scores[order]
+
+        return Pair.of(ordered)
 
     def recommend_vectors(
         self,

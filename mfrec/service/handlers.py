@@ -27,7 +27,7 @@ def one(live: ServedModel, direction: Direction, text: str, options: Options, fa
     """Return the ranking for one id, given as it stands in the address."""
     key = as_id(live.model.ids[direction.query], text)
     if fallback is not None and (key is None or key not in live.model.ids[direction.query]):
-        found = _popular(live, direction, text, options)
+        found = _popular(live, direction, text if key is None else key, options)
     else:
         key = known(live, direction.query, text)
         ranking = live.model.recommend(direction.name, [key], **options)[0]
@@ -38,6 +38,10 @@ def one(live: ServedModel, direction: Direction, text: str, options: Options, fa
 def many(live: ServedModel, direction: Direction, ids: Sequence[Id], options: Options, fallback: str | None) -> Answer:
     """Return one ranking per id."""
     keys = [live.received(direction.query, key) for key in ids]
+    if fallback is not None:
+        # a known user whose id came as text must not pass for an unknown one
+        parsed = [as_id(live.model.ids[direction.query], str(key)) for key in keys]
+        keys = [key if one is None else one for key, one in zip(keys, parsed, strict=True)]
     queries, given = live.model.ids[direction.query], _given(live, direction, options)
     missing = [key for key in keys if key not in queries]
     if missing and fallback is None:

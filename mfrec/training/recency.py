@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from mfrec.arrays import Vector
 from mfrec.data.interactions import DAY, Interactions
 from mfrec.directions import DIRECTIONS, SIDES, Pair, Side
-from mfrec.errors import DataError, DivergedError
+from mfrec.errors import DataError, DivergedError, ParameterError
 from mfrec.evaluation.baselines import dot
 from mfrec.evaluation.ranking import Task
-from mfrec.evaluation.splits import rolling_time_split
+from mfrec.evaluation.splits import known_events, rolling_time_split
 from mfrec.evaluation.tasks import TASKS, match_parts
 from mfrec.model.factors import Factors
 from mfrec.training.als import solve
@@ -107,6 +107,14 @@ def choose(interactions: Interactions, params: ALSParams, edge: Callable[[Intera
     return Chosen(found, (f"{named}: {why}",))
 
 
+def require_times(interactions: Interactions, params: ALSParams) -> None:
+    """Raise ParameterError where a half-life of the fit or a recency is given, and there are no times to tell it by."""
+    if interactions.times is None:
+        for name in ("half_life", "user_recency", "item_recency"):
+            if getattr(params, name):
+                raise ParameterError(f"{name} needs times: name the time column (--time-col), or leave {name} out")
+
+
 def _off(interactions: Interactions, params: ALSParams) -> ALSParams:
     usual: dict[str, Any] = dict.fromkeys(NAMES, 0.0)
     if interactions.times is not None:
@@ -135,6 +143,8 @@ class _Search:
         self.windows: list[_Window] = []
         self.users = 0
         for train, test in rolling_time_split(sample, WINDOWS):
+            if not known_events(train, test).any():
+                continue
             tasks = {
                 name: TASKS[name](match_parts(train, test, max_queries=most, seed=params.seed, warm=True))
                 for name, most in (("user2item", USERS), ("item2user", ITEMS))
@@ -231,6 +241,6 @@ def _scaled(factors: Factors, side: Side, recent: Vector, exponent: float) -> Fa
 
 def _steps(interactions: Interactions, count: int, shorter: float) -> list[float]:
     """Return half-lives in days to try, the longest first, in two significant digits."""
-    times = interactions.times
-    days = 0.0 if times is None else float(times.max() - times.min()) / DAY
+    first, last = interactions.period
+    days = (last - first) / DAY
     return [float(f"{LONGEST * days / shorter**step:.2g}") for step in range(count)]

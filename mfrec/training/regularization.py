@@ -57,6 +57,7 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     params = params or ALSParams()
     if params.factors is not None:
         check_memory(interactions.shape, params.factors)
+    recency.require_times(interactions, params)
     if all(getattr(params, name) is not None for name in DERIVED):
         return Derived(params)
     by_time: dict[str, Any] = {name: getattr(params, name) for name in recency.NAMES}

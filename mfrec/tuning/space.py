@@ -79,11 +79,12 @@ class Space:
         """Return the space for some training data; more factors than half its shorter side are not tried."""
         everything = {**SPACE, **BY_TIME} if by_time else SPACE
         rows = {name: row for name, row in everything.items() if not (plain and name in EXTENSIONS)}
-        days = float(np.ptp(train.times)) / DAY if by_time and train.times is not None else 0.0
+        first, last = train.period if by_time else (0.0, 0.0)
         most = max(FACTORS[0], min(train.shape) // 2)
         likely = max(FEWEST_LIKELY, len(train) ** 0.5 / 2)
         factors = tuple(f for f in FACTORS if f <= most)
-        return cls(rows, factors, max((f for f in factors if f <= likely), default=factors[0]), days or 1.0)
+        largest = max((f for f in factors if f <= likely), default=factors[0])
+        return cls(rows, factors, largest, (last - first) / DAY or 1.0)
 
     def starts(self, base: ALSParams, count: int, seed: int) -> Iterator[Point]:
         """Yield where a search starts: the base, also larger and smaller, then points around it and likely ones."""

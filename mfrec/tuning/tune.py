@@ -19,7 +19,7 @@ from mfrec.data.interactions import Interactions, require_interactions
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.evaluation.splits import Parts, k_fold_split, rolling_time_split
+from mfrec.evaluation.splits import Parts, k_fold_split, known_events, rolling_time_split
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
@@ -180,7 +180,11 @@ def folds_of(
         parts = min(max(enough, 1), MOST_PARTS[split])
     check_integer("parts", parts, 1, MOST_PARTS[split])
     if split == "time":
-        return tuple(rolling_time_split(interactions, parts, 1 / FIFTHS))
+        pairs = rolling_time_split(interactions, parts, 1 / FIFTHS)
+        judging = tuple(pair for pair in pairs if known_events(*pair).any())
+        if not judging:
+            raise DataError("no user comes back in what was held out by time: split at random")
+        return judging
     return tuple(islice(k_fold_split(interactions, FIFTHS, seed), parts))
 
 

@@ -160,6 +160,10 @@ def test_the_unknown_get_what_is_popular_only_when_asked_and_the_answer_says_so(
     rankings = client.post(f"/v1/{name}", json={**asked, "fallback": "popular"}).json()["rankings"]
     assert [r["fallback"] for r in rankings] == ["popular", None, "popular"]
     assert [r["results"] for r in rankings] == [popular, known["results"], popular]
+    assert [r["query"]["id"] for r in rankings] == [999, 7, "x"]
+    # a known user whose id came as text is no unknown one
+    text = client.post(f"/v1/{name}", json={"ids": ["7"], "k": 3, "fallback": "popular"}).json()["rankings"][0]
+    assert (text["fallback"], text["results"]) == (None, known["results"])
     one = model.popular(DIRECTIONS[name].target, 2)
     bounded = {"ids": [999], "k": 9, "fallback": "popular", "allow": one.ids, "deny": one.ids[:1]}
     assert [r["id"] for r in client.post(f"/v1/{name}", json=bounded).json()["rankings"][0]["results"]] == one.ids[1:]
