@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import RELEASES, data_home, load_movielens
-from mfrec.data.movielens_layouts import LAYOUTS, Release, detect, open_source, read_movies, read_ratings
+from mfrec.data.movielens_layouts import FILES, LAYOUTS, Release, detect, open_source, read_movies, read_ratings
 from mfrec.errors import DataError
 
 TITLES = {1: "Toy Story (1995)", 2: "Amélie: Le fabuleux destin (2001)", 30: 'Say "Yes", Again (1999)'}
@@ -208,6 +208,8 @@ def test_broken_csv_rating_names_file_line_and_content(tmp_path: Path, lines: by
         ("movies.csv", b"movieId,title,genres\n1,A\xff,C\n", 2, "bytes that are not utf-8: '1,A\\\\xff,C'"),
         ("movies.csv", b"movieId,title,genres\n1,A,C\n1,B,C\n", 3, "movie 1 is there twice: '1,B,C'"),
         ("movies.csv", b"movieId,title,genres\n1," + b"A" * 200_000 + b",C\n", 2, "0 fields instead of 3"),
+        ("u.genre", b"unknown|0\nAnimat\n", 2, "1 fields instead of 2: 'Animat': mend it or download it again"),
+        ("u.genre", b"unknown|0\nunknown|1\n", 2, "genre unknown is there twice: 'unknown|1'"),
         ("movies.csv", b"id,name\n1,A\n", 1, "the header is not movieId,title,genres: 'id,name'"),
         ("ratings.csv", b"user,item\n", 1, "the header is not userId,movieId,rating,timestamp: 'user,item'"),
         ("ratings.csv", b"\xff\xfeu\n", 1, "the header is not userId,movieId,rating,timestamp: '\\\\xff"),
@@ -229,9 +231,11 @@ def test_every_missing_or_empty_file_is_named(name: str, tmp_path: Path) -> None
         files = CASES[name][1]()
         del files[gone]
         assert f"{gone} is missing" in problem(write_folder(tmp_path / str(n), files))
-    for n, empty in enumerate([b"", (layout.rating_header or b"") + b"\n"]):
+    for n, empty in enumerate([b"", FILES[layout.ratings].header.encode() + b"\n"]):
         files = {**CASES[name][1](), layout.ratings: empty}
         assert f"{layout.ratings} holds no ratings" in problem(write_folder(tmp_path / f"empty{n}", files))
+    files = {**CASES[name][1](), layout.movies: FILES[layout.movies].header.encode()}
+    assert f"{layout.movies} holds no movies: delete the" in problem(write_folder(tmp_path / "untitled", files))
 
 
 def test_a_folder_that_is_no_release(tmp_path: Path) -> None:

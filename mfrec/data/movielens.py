@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mfrec.data import movielens_layouts as layouts
 from mfrec.data.interactions import Interactions
-from mfrec.data.movielens_layouts import LAYOUTS, Release, Root, detect, open_source, read_movies, read_ratings
-from mfrec.data.movielens_users import read_users, users_file
+from mfrec.data.movielens_layouts import LAYOUTS, Release, Root
 from mfrec.errors import DataError
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens"
@@ -19,22 +19,13 @@ BASE_URL = "https://files.grouplens.org/datasets/movielens"
 # The checksums are those that GroupLens publishes beside each archive. ml-latest-small is renewed from time
 # to time, so it has none and its counts are those of the 2018 issue.
 _TABLE = [
-    Release("ml-100k", "u.data", "latin-1", 943, 1_682, 100_000, md5="0e33842e24a9c977be4e0107933c0723"),
-    Release("ml-1m", "dat", "latin-1", 6_040, 3_706, 1_000_209, md5="c4d9eecfca2ab87c1945afe126590906"),
-    Release(
-        "ml-10m",
-        "dat",
-        "utf-8",
-        69_878,
-        10_677,
-        10_000_054,
-        md5="ce571fd55effeba0271552578f2648bd",
-        folder="ml-10M100K",
-    ),
-    Release("ml-20m", "csv", "utf-8", 138_493, 26_744, 20_000_263, md5="cd245b17a1ae2cc31bb14903e1204af3"),
-    Release("ml-25m", "csv", "utf-8", 162_541, 59_047, 25_000_095, md5="6b51fb2759a8657d3bfcbfc42b592ada"),
-    Release("ml-32m", "csv", "utf-8", 200_948, 84_432, 32_000_204, md5="d472be332d4daa821edc399621853b57"),
-    Release("ml-latest-small", "csv", "utf-8", 610, 9_724, 100_836),
+    Release("ml-100k", "u.data", 943, 1_682, 100_000, "0e33842e24a9c977be4e0107933c0723"),
+    Release("ml-1m", "dat", 6_040, 3_706, 1_000_209, "c4d9eecfca2ab87c1945afe126590906", "latin-1"),
+    Release("ml-10m", "dat", 69_878, 10_677, 10_000_054, "ce571fd55effeba0271552578f2648bd", "utf-8", "ml-10M100K"),
+    Release("ml-20m", "csv", 138_493, 26_744, 20_000_263, "cd245b17a1ae2cc31bb14903e1204af3"),
+    Release("ml-25m", "csv", 162_541, 59_047, 25_000_095, "6b51fb2759a8657d3bfcbfc42b592ada"),
+    Release("ml-32m", "csv", 200_948, 84_432, 32_000_204, "d472be332d4daa821edc399621853b57"),
+    Release("ml-latest-small", "csv", 610, 9_724, 100_836),
 ]
 
 RELEASES: dict[str, Release] = {
@@ -85,8 +76,8 @@ def load_movielens(name: str | os.PathLike[str], data_home: str | os.PathLike[st
         that cannot be read.
     """
     with _opened(name, data_home) as (root, release):
-        ratings = read_ratings(root, release)
-        movies = read_movies(root, release)
+        ratings = layouts.read_ratings(root, release)
+        movies = layouts.read_movies(root, release)
     titled = movies[movies["title"] != ""]
     titles = dict(zip(titled["item_id"].tolist(), titled["title"].tolist(), strict=True))
     return Interactions.from_frame(
@@ -103,7 +94,7 @@ def load_items(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
         As `load_movielens` does.
     """
     with _opened(name, data_home) as (root, release):
-        return read_movies(root, release)
+        return layouts.read_movies(root, release)
 
 
 def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -117,23 +108,23 @@ def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
     DataError
         Where the release tells nothing, or naming the first line that cannot be read.
     """
-    with _opened(name, data_home) as (root, _):
-        return read_users(root)
+    with _opened(name, data_home) as (root, release):
+        return layouts.read_users(root, release)
 
 
 def tells_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] | None = None) -> bool:
     """Whether `load_users` has something to read; DataError where there is no such release."""
-    with _opened(name, data_home) as (root, _):
-        return users_file(root) is not None
+    with _opened(name, data_home) as (root, release):
+        return layouts.users_file(root, release) is not None
 
 
 @contextmanager
 def _opened(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> Iterator[tuple[Root, Release]]:
     """Open a release for reading: its folder or zip, and what is known about it."""
     path, known = _locate(name, home)
-    with open_source(path) as opened:
-        root, layout = detect(opened)
-        yield root, known if known and known.layout == layout else _describe(path.stem, root, layout)
+    with layouts.open_source(path) as opened:
+        root, layout = layouts.detect(opened)
+        yield root, known if known and known.layout == layout else Release(path.stem, layout)
 
 
 def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> tuple[Path, Release | None]:
@@ -151,22 +142,3 @@ def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -
             f"{release.name} is not in {folder}: run `mfrec download {release.name}`, or set MFREC_DATA_HOME"
         )
     return found, release
-
-
-def _describe(name: str, root: Root, key: str) -> Release:
-    """Describe a release that only its files tell about."""
-    layout = LAYOUTS[key]
-    first, last = layout.encodings[:-1], layout.encodings[-1]
-    encoding = next((e for e in first if _decodes(root / layout.movies, e)), last)
-    return Release(name, key, encoding)
-
-
-def _decodes(path: Root, encoding: str) -> bool:
-    if not path.is_file():
-        return True
-    with path.open("rb") as file:
-        try:
-            file.read().decode(encoding)
-        except UnicodeDecodeError:
-            return False
-    return True

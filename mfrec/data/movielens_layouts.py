@@ -1,17 +1,16 @@
-"""The three layouts in which MovieLens releases store ratings and titles, read fast and strictly."""
+"""The three layouts in which MovieLens releases store ratings, titles and users, read fast and strictly."""
 
 import csv
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mfrec.errors import DataError
@@ -19,47 +18,73 @@ from mfrec.errors import DataError
 # Both can be walked, joined with `/` and opened alike, so a zip is read without unpacking it.
 Root = Path | zipfile.Path
 
-RATING_COLUMNS = {"user_id": "int64", "item_id": "int64", "rating": "float32", "timestamp": "int64"}
-MAX_RATING = 5.0
-
+_AGAIN = "download it again"
 _BOM = b"\xef\xbb\xbf"
 _SHOWN = 80
-_INT64 = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True)
+class File:
+    """How one file is written: what a line is, what separates its fields, their names, and the header, if any."""
+
+    what: str
+    separator: str
+    columns: tuple[str, ...]
+    header: str = ""
+
+
+_RATING = ("user_id", "item_id", "rating", "timestamp")
+_MOVIE = ("item_id", "title", "genres")
+
+FILES = {
+    "u.data": File("rating", "\t", _RATING),
+    "ratings.dat": File("rating", "::", _RATING),
+    "ratings.csv": File("rating", ",", _RATING, "userId,movieId,rating,timestamp"),
+    # a flag for each line of u.genre follows
+    "u.item": File("movie", "|", ("item_id", "title", "date", "video", "url")),
+    "movies.dat": File("movie", "::", _MOVIE),
+    "movies.csv": File("movie", ",", _MOVIE, "movieId,title,genres"),
+    "u.genre": File("genre", "|", ("genre", "number")),
+    "u.user": File("user", "|", ("user_id", "age", "gender", "occupation", "zip")),
+    "users.dat": File("user", "::", ("user_id", "gender", "age", "occupation", "zip")),
+}
+
+# what a field must match, what makes a value of it, above which and up to which, and in words; other fields are text
+_Rule = tuple[re.Pattern[str], type[int] | type[float], int, int, str]
+_WHOLE: _Rule = (re.compile(r"\s*[+-]?[0-9]{1,19}\s*"), int, -(2**63) - 1, 2**63 - 1, "a whole number")
+_STARS = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_RULES: dict[str, _Rule] = {
+    **dict.fromkeys(("user_id", "item_id", "timestamp", "age"), _WHOLE),
+    "rating": (_STARS, float, 0, 5, "a number above 0 and at most 5"),
+}
+_DTYPES = {"user_id": "int64", "item_id": "int64", "rating": "float32", "timestamp": "int64"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one family of releases names and writes its two files.
+    """The files of one family of releases, by their keys in `FILES`, and what titles may be encoded in.
 
-    Parameters
-    ----------
-    ratings, movies
-        File names.
-    separator
-        Between the fields of a ratings line.
-    rating_header, movie_header
-        The first line of each file, or None where data starts at once.
-    split_movie
-        Cuts one line of the movies file into fields.
-    encodings
-        What titles may be written in: the first that fits, else the last.
-    genre_file
-        Where the movies file has one flag per genre: the file that names them, in order.
+    The encoding is the first that fits, else the last. The file of users may be missing.
     """
 
     ratings: str
     movies: str
-    separator: bytes
-    split_movie: Callable[[str], list[str]]
     encodings: tuple[str, ...]
-    rating_header: bytes | None = None
-    movie_header: str | None = None
-    genre_file: str | None = None
+    genres: str | None = None
+    users: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that must be there."""
-        return tuple(name for name in (self.ratings, self.movies, self.genre_file) if name)
+        return tuple(name for name in (self.ratings, self.movies, self.genres) if name)
+
+
+LAYOUTS = {
+    "u.data": Layout("u.data", "u.item", ("latin-1",), "u.genre", "u.user"),
+    # ml-1m and ml-10m differ in encoding alone, and Latin-1 accents are hardly ever valid UTF-8
+    "dat": Layout("ratings.dat", "movies.dat", ("utf-8", "latin-1"), users="users.dat"),
+    "csv": Layout("ratings.csv", "movies.csv", ("utf-8",)),
+}
 
 
 @dataclass(frozen=True)
@@ -72,45 +97,27 @@ class Release:
         What GroupLens calls it, and the folder it lies in.
     layout
         A key of `LAYOUTS`.
-    encoding
-        Of the titles.
     users, items, ratings
         How many there are; ``items`` are the movies that somebody rated.
-    url, md5
-        The archive and its checksum; no checksum where GroupLens renews the release.
+    md5
+        The checksum of the archive; none where GroupLens renews the release.
+    encoding
+        Of the titles, where the layout leaves a choice.
     folder
         The folder inside the archive, where it is not ``name``.
+    url
+        The archive.
     """
 
     name: str
     layout: str
-    encoding: str
     users: int = 0
     items: int = 0
     ratings: int = 0
-    url: str = ""
     md5: str | None = None
+    encoding: str = ""
     folder: str = ""
-
-
-def _split_csv(line: str) -> list[str]:
-    return next(csv.reader([line]))
-
-
-LAYOUTS = {
-    "u.data": Layout("u.data", "u.item", b"\t", lambda line: line.split("|"), ("latin-1",), genre_file="u.genre"),
-    # ml-1m and ml-10m differ in encoding alone, and Latin-1 accents are hardly ever valid UTF-8
-    "dat": Layout("ratings.dat", "movies.dat", b"::", lambda line: line.split("::"), ("utf-8", "latin-1")),
-    "csv": Layout(
-        "ratings.csv",
-        "movies.csv",
-        b",",
-        _split_csv,
-        ("utf-8",),
-        rating_header=b"userId,movieId,rating,timestamp",
-        movie_header="movieId,title,genres",
-    ),
-}
+    url: str = ""
 
 
 @contextmanager
@@ -169,21 +176,15 @@ def read_ratings(source: Root, release: Release) -> pd.DataFrame:
         When the file is missing or empty, or naming the first line that is not a rating.
     """
     layout = LAYOUTS[release.layout]
-    path = _existing(source, layout.ratings)
-    with path.open("rb") as file:
-        _skip_header(file, layout.rating_header, path)
-        try:
-            frame = _parse_fast(file, layout.separator)
-        except (ValueError, TypeError, OverflowError) as error:
-            # The C parser is fast and strict, but does not say where a person should look.
-            raise DataError(_first_problem(path, layout, release.encoding, str(error))) from error
-    if frame.empty:
-        raise DataError(f"{path} holds no ratings: delete the folder or zip and download it again")
-    ratings = frame["rating"].to_numpy()
-    # pandas turns one field too many into an index
-    if not isinstance(frame.index, pd.RangeIndex) or not ((ratings > 0) & (ratings <= MAX_RATING)).all():
-        raise DataError(_first_problem(path, layout, release.encoding, "ratings out of range"))
-    return frame
+    path, encoding = _existing(source, layout.ratings), release.encoding or layout.encodings[0]
+    # the header and the first rating
+    any(_rows(path, encoding))
+    try:
+        return _parse_fast(path)
+    except (ValueError, TypeError, OverflowError) as error:
+        # pandas is fast and strict, but does not say where a person should look
+        all(_rows(path, encoding))
+        raise DataError(f"{path} cannot be parsed ({str(error).splitlines()[0]}): {_AGAIN}") from error
 
 
 def read_movies(source: Root, release: Release) -> pd.DataFrame:
@@ -198,137 +199,139 @@ def read_movies(source: Root, release: Release) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When a file is missing, or naming the first line that is not a movie.
+        When a file is missing or empty, or naming the first line that is not a movie.
     """
     layout = LAYOUTS[release.layout]
-    genres = _genre_names(source, release, layout)
-    n_fields = 5 + len(genres) if genres else 3
-    path = _existing(source, layout.movies)
-    table: dict[int, tuple[str, str]] = {}
-    for number, line in _lines(path, release.encoding, layout.movie_header):
-        fields = _movie_fields(layout, line)
-        problem = _movie_problem(fields, n_fields, table)
-        if problem:
-            raise DataError(_at(path, number, problem, line))
-        flags = zip(genres, fields[5:], strict=True) if genres else ()
-        joined = "|".join(name for name, flag in flags if flag == "1") if genres else fields[2].strip()
-        table[int(fields[0])] = (fields[1].strip(), joined)
-    titles, joined_genres = zip(*table.values(), strict=True) if table else ((), ())
-    ids = np.fromiter(table, np.int64, len(table))
-    columns = {"title": pd.Series(titles, dtype="str"), "genres": pd.Series(joined_genres, dtype="str")}
-    return pd.DataFrame({"item_id": ids, **columns})
+    path, encoding = _existing(source, layout.movies), release.encoding or layout.encodings[0]
+    if not release.encoding and encoding != layout.encodings[-1]:
+        try:
+            path.read_text(encoding)
+        except UnicodeDecodeError:
+            encoding = layout.encodings[-1]
+    if not layout.genres:
+        return pd.DataFrame(_rows(path, encoding), columns=_MOVIE)
+    genres = [name for name, _ in _rows(_existing(source, layout.genres), encoding)]
+    joined = (
+        (number, title, "|".join(genre for genre, flag in zip(genres, flags, strict=True) if flag == "1"))
+        for number, title, _, _, _, *flags in _rows(path, encoding, genres)
+    )
+    return pd.DataFrame(joined, columns=_MOVIE)
+
+
+def users_file(source: Root, release: Release) -> str | None:
+    """Return the name of the file that tells about users, or None."""
+    name = LAYOUTS[release.layout].users
+    return name if name and (source / name).is_file() else None
+
+
+def read_users(source: Root, release: Release) -> pd.DataFrame:
+    """Read ``user_id`` and ``age`` (int64), ``gender``, ``occupation`` and ``region`` (str).
+
+    The region is the first digit of the zip code, a part of the United States; "" for those of other countries.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, or it is empty, or naming the first line that is not a user.
+    """
+    name = users_file(source, release)
+    if name is None:
+        files = ", ".join(layout.users for layout in LAYOUTS.values() if layout.users)
+        raise DataError(f"{source} tells nothing about its users: it holds none of {files}")
+    frame = pd.DataFrame(_rows(source / name, "latin-1"), columns=FILES[name].columns)
+    frame["region"] = frame["zip"].str.extract("^([0-9])", expand=False).fillna("")
+    return frame[["user_id", "age", "gender", "occupation", "region"]]
 
 
 def _existing(source: Root, name: str) -> Root:
     path = source / name
     if not path.is_file():
-        raise DataError(f"{path} is missing: delete the folder or zip and download it again")
+        raise DataError(f"{path} is missing: delete the folder or zip and {_AGAIN}")
     return path
 
 
-def _at(path: Root, number: int, problem: str, line: str) -> str:
-    shown = line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
-    return f"{path} line {number}: {problem}: {shown!r}"
+def _parse_fast(path: Root) -> pd.DataFrame:
+    """Read ratings with the C parser of pandas; ValueError where a line may be none."""
+    file = FILES[path.name]
+    with path.open("rb") as opened:
+        source, separator = opened, file.separator
+        if len(separator) > 1:
+            # the C parser takes separators of one byte only, and the Python one is thirty times slower
+            source, separator = BytesIO(opened.read().replace(separator.encode(), b"\x1f")), "\x1f"
+        frame = pd.read_csv(
+            source,
+            sep=separator,
+            header=None,
+            skiprows=1 if file.header else 0,
+            names=list(_DTYPES),
+            dtype=_DTYPES,
+            na_filter=False,
+            quoting=csv.QUOTE_NONE,
+            engine="c",
+        )
+    # pandas turns one field too many into an index
+    if not isinstance(frame.index, pd.RangeIndex) or not frame["rating"].between(0, 5, inclusive="right").all():
+        raise ValueError("too many fields, or ratings out of range")
+    return frame
 
 
-def _skip_header(file: IO[bytes], header: bytes | None, path: Root) -> None:
-    if header is None:
-        return
-    first = file.readline(1000)
-    if first and first.removeprefix(_BOM).strip() != header:
-        line = first.decode("utf-8", "backslashreplace").rstrip("\r\n")
-        raise DataError(_at(path, 1, f"the header is not {header.decode()}", line))
+def _rows(path: Root, encoding: str, more: Sequence[str] = ()) -> Iterator[list[Any]]:
+    """Yield the values of every line that is not blank, with ``more`` columns than the file always has.
 
-
-def _parse_fast(file: IO[bytes], separator: bytes) -> pd.DataFrame:
-    if len(separator) > 1:
-        # The C parser takes separators of one byte only, and the Python one is thirty times slower.
-        file, separator = BytesIO(file.read().replace(separator, b"\x1f")), b"\x1f"
-    return pd.read_csv(
-        file,
-        sep=separator.decode(),
-        header=None,
-        names=list(RATING_COLUMNS),
-        dtype=RATING_COLUMNS,
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        engine="c",
-    )
-
-
-def _first_problem(path: Root, layout: Layout, encoding: str, otherwise: str) -> str:
-    """Find the line that the fast parser stumbled over."""
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = (raw.removeprefix(_BOM) if number == 1 else raw).rstrip(b"\r\n")
-            problem = _rating_problem(line, layout, encoding)
-            if problem and not (number == 1 and layout.rating_header):
-                return _at(path, number, problem, line.decode(encoding, "backslashreplace"))
-    return f"{path} cannot be parsed: {otherwise.splitlines()[0]}"
-
-
-def _rating_problem(line: bytes, layout: Layout, encoding: str) -> str | None:
-    try:
-        fields = line.decode(encoding).split(layout.separator.decode())
-    except UnicodeDecodeError:
-        return f"bytes that are not {encoding}"
-    if not line.strip(b" "):
-        return None
-    if len(fields) != len(RATING_COLUMNS):
-        return f"{len(fields)} fields instead of {len(RATING_COLUMNS)}"
-    for field, (column, dtype) in zip(fields, RATING_COLUMNS.items(), strict=True):
-        if dtype == "int64" and not _is_int64(field):
-            return f"{column} {field[:_SHOWN]!r} is not a whole number"
-    if not _is_rating(fields[2]):
-        return f"rating {fields[2][:_SHOWN]!r} is not a number above 0 and at most {MAX_RATING:g}"
-    return None
-
-
-def _is_int64(text: str) -> bool:
-    digits = re.fullmatch(r"\s*[+-]?[0-9]{1,19}\s*", text)
-    return digits is not None and _INT64.min <= int(text) <= _INT64.max
-
-
-def _is_rating(text: str) -> bool:
-    number = re.fullmatch(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", text)
-    return number is not None and 0 < float(text) <= MAX_RATING
-
-
-def _lines(path: Root, encoding: str, header: str | None) -> Iterator[tuple[int, str]]:
-    """Yield the number and text of every line that is not blank, after checking the header."""
-    with path.open("rb") as file:
-        data = file.read().removeprefix(_BOM)
-    # bytes.split, for str.splitlines would also cut at characters that may stand in a title
-    for number, raw in enumerate(data.split(b"\n"), 1):
+    DataError names the first line that does not fit. But for ratings, each line is to begin with another value.
+    """
+    file = FILES[path.name]
+    seen: set[Any] = set()
+    empty = True
+    for number, line in _lines(path):
         try:
-            line = raw.rstrip(b"\r").decode(encoding)
-        except UnicodeDecodeError as error:
-            shown = raw.decode(encoding, "backslashreplace")
-            raise DataError(_at(path, number, f"bytes that are not {encoding}", shown)) from error
-        if number == 1 and header is not None:
-            if line.strip() != header:
-                raise DataError(_at(path, number, f"the header is not {header}", line))
-        elif line.strip():
-            yield number, line
+            if number == 1 and file.header:
+                if line.strip() != file.header.encode():
+                    raise ValueError(f"the header is not {file.header}")
+                continue
+            row = _values(line.decode(encoding), file, (*file.columns, *more))
+            if row[0] in seen:
+                raise ValueError(f"{file.what} {row[0]} is there twice")
+        except ValueError as error:
+            wrong = f"bytes that are not {encoding}" if isinstance(error, UnicodeDecodeError) else error
+            shown = line.decode(encoding, "backslashreplace")
+            shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+            raise DataError(f"{path} line {number}: {wrong}: {shown!r}: mend it or {_AGAIN}") from error
+        if file.what != "rating":
+            seen.add(row[0])
+        empty = False
+        yield row
+    if empty:
+        raise DataError(f"{path} holds no {file.what}s: delete the folder or zip and {_AGAIN}")
 
 
-def _movie_fields(layout: Layout, line: str) -> list[str]:
+def _lines(path: Root) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and bytes of every line that is not blank."""
+    with path.open("rb") as opened:
+        for number, raw in enumerate(opened, 1):
+            line = (raw.removeprefix(_BOM) if number == 1 else raw).rstrip(b"\r\n")
+            if line.strip(b" "):
+                yield number, line
+
+
+def _values(line: str, file: File, columns: tuple[str, ...]) -> list[Any]:
+    """Return the values of a line; ValueError says why it has none."""
     try:
-        return layout.split_movie(line)
+        # titles may hold commas; ratings have no quotes
+        quoted = file.separator == "," and file.what == "movie"
+        fields = next(csv.reader([line])) if quoted else line.split(file.separator)
     except csv.Error:
-        return []
+        fields = []
+    if len(fields) != len(columns):
+        raise ValueError(f"{len(fields)} fields instead of {len(columns)}")
+    return [_value(column, text) for column, text in zip(columns, fields, strict=True)]
 
 
-def _movie_problem(fields: list[str], n_fields: int, seen: dict[int, tuple[str, str]]) -> str | None:
-    if len(fields) != n_fields:
-        return f"{len(fields)} fields instead of {n_fields}"
-    if not _is_int64(fields[0]):
-        return f"item_id {fields[0][:_SHOWN]!r} is not a whole number"
-    return f"movie {int(fields[0])} is there twice" if int(fields[0]) in seen else None
-
-
-def _genre_names(source: Root, release: Release, layout: Layout) -> list[str]:
-    if layout.genre_file is None:
-        return []
-    path = _existing(source, layout.genre_file)
-    return [line.split("|")[0] for _, line in _lines(path, release.encoding, None)]
+def _value(column: str, text: str) -> Any:
+    if column not in _RULES:
+        return text.strip()
+    pattern, kind, above, most, told = _RULES[column]
+    value = kind(text) if pattern.fullmatch(text) else above
+    if not above < value <= most:
+        raise ValueError(f"{column} {text[:_SHOWN]!r} is not {told}")
+    return value
