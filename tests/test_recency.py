@@ -206,6 +206,15 @@ def test_what_pays_tomorrow_is_derived() -> None:
         assert own > popular
 
 
+def test_where_nothing_drifts_nothing_is_taken() -> None:
+    """With its times dealt out at random the same world has no tomorrow that differs from its past."""
+    some = world()
+    assert some.times is not None
+    still = replace(some, times=np.random.default_rng(1).permutation(some.times))
+    found = derive(still, ALSParams(**FIXED)).params
+    assert (found.half_life, found.item_recency) == (0, 0)
+
+
 def test_the_same_data_give_the_same_parameters() -> None:
     train, _ = tomorrow()
     assert derive(train, ALSParams(**FIXED)) == derive(train, ALSParams(**FIXED))
