@@ -23,7 +23,7 @@ Labels: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
 __all__ = ["Labels", "check_roles", "id_column", "label_column", "require_columns", "time_column", "weight_column"]
 
-# beyond, float64 no longer holds every integer
+# from here on, float64 no longer holds every integer: what rounds to this one is another
 _EXACT = 2**53
 
 
@@ -55,10 +55,13 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
     Raises
     ------
     RefusedError
-        For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, or with a line break.
+        For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, with a line break or no
+        valid Unicode, and for floats so large that several integers are one.
     """
     what = f"{side} column {name!r}"
     codes, distinct = _factorized(table.columns[name], table.prefix + what, table)
+    if isinstance(distinct, list):
+        codes, distinct = _without_empty(codes, distinct)
     faults.add(what, "missing", codes < 0)
     notes: tuple[str, ...] = ()
     if isinstance(distinct, np.ndarray) and distinct.dtype.kind == "f":
@@ -79,6 +82,17 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
     return Ids(ids, number_of[codes], notes)
 
 
+def _without_empty(codes: NDArray[Any], distinct: list[str]) -> tuple[NDArray[Any], list[str]]:
+    """Take an empty text for a missing one, as it is in a file with separators."""
+    if "" not in distinct:
+        return codes, distinct
+    empty = distinct.index("")
+    new = np.arange(len(distinct) + 1)
+    new[empty + 1 :] -= 1
+    new[[empty, -1]] = -1
+    return new[codes], [text for text in distinct if text]
+
+
 def _factorized(column: "pd.Series[Any]", what: str, table: Table) -> tuple[NDArray[Any], NDArray[Any] | list[str]]:
     """Return each row's code (-1: missing), and by code a number of some NumPy type or a text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -93,11 +107,15 @@ def _factorized(column: "pd.Series[Any]", what: str, table: Table) -> tuple[NDAr
         new[used] = np.arange(len(used))
         kept = distinct[used] if isinstance(distinct, np.ndarray) else [distinct[i] for i in used]
         return new[codes], kept
-    dtype = column.dtype
+    dtype: Any = column.dtype
     number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
     if number and not pd.api.types.is_complex_dtype(dtype) and "decimal" not in str(dtype):
         codes, uniques = pd.factorize(column)
-        kind = "f8" if pd.api.types.is_float_dtype(dtype) else "u8" if _unsigned(dtype) else "i8"
+        kind = "u8" if _unsigned(dtype) else "i8"
+        if pd.api.types.is_float_dtype(dtype):
+            own: np.dtype[Any] = dtype.numpy_dtype if hasattr(dtype, "numpy_dtype") else dtype
+            # short floats stay short, for they hold fewer integers exactly
+            kind = f"f{min(own.itemsize, 8)}"
         return codes, np.asarray(pd.Series(uniques).to_numpy(kind))
     if isinstance(dtype, pd.StringDtype) or str(dtype) in ("string[pyarrow]", "large_string[pyarrow]"):
         codes, uniques = pd.factorize(column)
@@ -124,6 +142,8 @@ def _factorized_objects(
         return codes, [str(text) for text in uniques]
     numeric = (int, np.integer, float, np.floating, Decimal)
     if all(issubclass(kind, numeric) and not issubclass(kind, bool) for kind in kinds):
+        for short in (kind for kind in floats if issubclass(kind, np.float16 | np.float32)):
+            _whole(np.array([v for v in values if type(v) is short]), what)
         codes, uniques = pd.factorize(np.array([*values, None], object)[:-1])
         plain = list(uniques)
         if all(isinstance(value, int | np.integer) for value in plain):
@@ -135,9 +155,9 @@ def _factorized_objects(
             return codes, np.array([int(value) for value in plain], np.int64)
         whole = [value for value in plain if isinstance(value, int | np.integer)]
         # integers among floats must survive as floats do
-        if all(abs(int(value)) <= _EXACT for value in whole):
+        if all(abs(int(value)) < _EXACT for value in whole):
             return codes, np.array([float(value) for value in plain])
-        raise RefusedError(f"{what} holds both floats and integers beyond 2**53: make all of them integers, or text")
+        raise RefusedError(f"{what} holds both floats and integers from 2**53 on: make all of them integers, or text")
     named = sorted({kind.__name__ for kind in kinds})
     advice = "ids must be all integers or all strings; convert it with astype('int64') or astype(str)"
     raise RefusedError(f"{what} holds values of type {', '.join(named)}: {advice}")
@@ -155,9 +175,11 @@ def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
             f"{what} has type {distinct.dtype}, and {broken[0]:g} is no whole number: ids must be integers or strings; "
             "convert it with astype(str)"
         )
-    if (np.abs(distinct) > _EXACT).any():
+    bits = np.finfo(distinct.dtype).nmant + 1
+    if (np.abs(distinct) >= 2**bits).any():
         raise RefusedError(
-            f"{what} has floats beyond 2**53, where several integers are one float: read it as integers or as text"
+            f"{what} has {distinct.dtype} from 2**{bits} on, where several integers are one float: "
+            "read it as integers or as text"
         )
     return distinct.astype(np.int64)
 
@@ -166,7 +188,19 @@ def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
 _TEXT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda text: len(text) > LONGEST_ID, f"is longer than {LONGEST_ID} characters: is this the column of ids?"),
     (lambda text: "\n" in text or "\r" in text, "has a line break in it: ids are of one line"),
+    (lambda text: not _is_unicode(text), "is no valid Unicode (half of a surrogate pair): it cannot be written"),
 )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8, which half of a surrogate pair cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Table) -> None:
@@ -252,11 +286,16 @@ def label_column(
     """Return one label per number ("" where there is none), from a mapping or from a column of the table.
 
     Of a column, the first label of an id that is not missing counts; numbers become text.
+
+    Raises
+    ------
+    DataError
+        When there is no mapping, it has none of the ids, or a label is no valid Unicode.
     """
     if labels is None:
         return None
     if isinstance(labels, str):
-        return StringArray.pack(_first_texts(table.columns[labels], rows, len(ids)))
+        return _packed(_first_texts(table.columns[labels], rows, len(ids)), f"{table.prefix}label column {labels!r}")
     found = labels.to_dict() if isinstance(labels, pd.Series) else labels
     if not isinstance(found, Mapping):
         raise DataError(f"{ids.side} labels must be a mapping from id to text, got {type(labels).__name__}")
@@ -265,6 +304,15 @@ def label_column(
         raise DataError(
             f"none of the {len(ids)} {ids.side} ids has a label (ids are of type {ids.kind}; "
             f"labels are keyed by {next((repr(k) for k in found), 'nothing')}): check the keys' type"
+        )
+    return _packed(texts, f"{ids.side} labels")
+
+
+def _packed(texts: list[str], what: str) -> StringArray:
+    wrong = next((text for text in texts if not _is_unicode(text)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{what}: {clip(wrong)} is no valid Unicode (half of a surrogate pair): it cannot be written; mend the text"
         )
     return StringArray.pack(texts)
 

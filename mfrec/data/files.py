@@ -189,7 +189,10 @@ def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[
     So do "1.0" and "2.0", which programs write for integers in a column that has missing values.
     """
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return column, ()
+        # an empty text is a missing id, as it is in a file with separators
+        return (column.mask(column == "", None) if column.dtype == object else column), ()
+    if "" in column.cat.categories:
+        column = column.cat.remove_categories([""])
     texts = column.cat.categories.tolist()
     if not texts:
         return column, ()
@@ -197,9 +200,9 @@ def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[
         return column.cat.rename_categories([int(text) for text in texts]), ()
     whole = [text.removesuffix(".0") for text in texts]
     if all(text.endswith(".0") for text in texts) and all(_is_plain_integer(text) for text in whole):
-        if any(abs(int(text)) > 2**53 for text in whole):
+        if any(abs(int(text)) >= 2**53 for text in whole):
             raise RefusedError(
-                f"column {name!r} has floats beyond 2**53, where several integers are one float: write them as integers"
+                f"column {name!r} has floats from 2**53 on, where several integers are one: write them as integers"
             )
         note = f"column {name!r} holds whole numbers written as floats: they were read as integers"
         return column.cat.rename_categories([int(text) for text in whole]), (note,)

@@ -124,7 +124,8 @@ def column_of(values: Any, name: str) -> "pd.Series[Any]":
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise DataError(f"{name}: expected an array of one dimension, got {values.ndim}")
-        return _plain(pd.Series(values))
+        # pandas would make text of Arrow's of these, which has no place for half of a surrogate pair
+        return _plain(pd.Series(values, dtype=object if values.dtype.kind in "OU" else None))
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise DataError(f"{name}: expected an array or a list, got {type(values).__name__}")
     # value by value, so that integers beside a missing one stay exact

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 # what stands for a name where a table is no file
 UNNAMED = ("the table", "the arrays", "the matrix")
+# codes that are looked at at once, so that no copy of a long column is made
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,10 @@ class Table:
     decimal: str = "."
     separator: str | None = None
 
+    def __post_init__(self) -> None:
+        """Leave out the categories that no row has: they are a leftover, and nothing to judge the column by."""
+        object.__setattr__(self, "columns", {name: _without_unused(column) for name, column in self.columns.items()})
+
     def __len__(self) -> int:
         """Return how many rows there are."""
         return len(next(iter(self.columns.values()), ()))
@@ -69,3 +76,14 @@ class Table:
     def place(self, row: int) -> str:
         """Return where a row stands, in words."""
         return f"row {row}" if self.lines is None else f"line {self.lines[int(row)]}"
+
+
+def _without_unused(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    codes = column.cat.codes.to_numpy()
+    # the last place is for -1, where a row has no category
+    used = np.zeros(len(column.cat.categories) + 1, bool)
+    for start in range(0, len(codes), _PIECE):
+        used[codes[start : start + _PIECE]] = True
+    return column if used[:-1].all() else column.cat.remove_unused_categories()

@@ -89,10 +89,22 @@ IDS: dict[str, tuple[Any, list[Any] | str]] = {
     "big-endian": (np.array([1, 2], ">i8"), [1, 2]),
     "texts of NumPy": (np.array(["a", "b"]), ["a", "b"]),
     "decimals that are whole": (np.array([Decimal(1), Decimal(2)], object), [1, 2]),
+    "floats below 2**53": ([1.0, 2.0**53 - 1], [1, 2**53 - 1]),
+    "short floats": (np.array([1, 2**24 - 1], "f4"), [1, 2**24 - 1]),
+    "categories of floats that no row has": (pd.Categorical([1, 2], categories=[1, 2, 2.5]), [1, 2]),
     "beyond int64": (np.array([1, 2**63], object), r"above 2\*\*63 - 1"),
     "beyond int64, unsigned": (np.array([1, 2**63], np.uint64), r"above 2\*\*63 - 1"),
-    "floats beyond 2**53": ([1.0, 2.0**53 + 2], r"floats beyond 2\*\*53"),
-    "floats beside large integers": (np.array([1.0, 2**53 + 1], object), r"both floats and integers beyond 2\*\*53"),
+    "floats from 2**53": ([1.0, 2.0**53], r"float64 from 2\*\*53 on"),
+    "floats from -2**53": ([1.0, -(2.0**53)], r"float64 from 2\*\*53 on"),
+    "short floats from 2**24": (np.array([1, 2**24], "f4"), r"float32 from 2\*\*24 on"),
+    "shorter floats from 2**11": (np.array([1, 2**11], "f2"), r"float16 from 2\*\*11 on"),
+    "nullable short floats": (pd.array([1, 2**24], "Float32"), r"float32 from 2\*\*24 on"),
+    "Arrow's short floats": (arrow([1.0, 2.0**24], pa.float32()), r"float32 from 2\*\*24 on"),
+    "Arrow's shorter floats": (arrow([np.float16(1), np.float16(2**11)], pa.float16()), r"float16 from 2\*\*11 on"),
+    "objects of short floats": (np.array([np.float32(2**24), 2**24], object), r"float32 from 2\*\*24 on"),
+    "categories of short floats": (pd.Categorical(np.array([1, 2**24], "f4")), r"float32 from 2\*\*24 on"),
+    "decimals beyond floats": (np.array([Decimal(2**53 + 1), Decimal(2)], object), r"float64 from 2\*\*53 on"),
+    "floats beside large integers": (np.array([1.0, 2**53], object), r"both floats and integers from 2\*\*53 on"),
     "fractions": ([1.0, 1.5], "1.5 is no whole number"),
     "infinite": ([1.0, np.inf], "inf is no whole number"),
     "numbers and texts": (np.array([1, "1"], object), "values of type int, str"),
@@ -102,6 +114,14 @@ IDS: dict[str, tuple[Any, list[Any] | str]] = {
     "complex": ([1j, 2j], "values of type complex"),
     "lists": (pd.Series([[1], [2]]), "values of type list"),
     "a line break": (["a\nb", "c"], r"row 0: the id 'a\\nb' .* has a line break"),
+    "half of a surrogate pair": (
+        pd.Series(["a", "\ud800"], dtype=object),
+        r"row 1: the id '\\ud800' .* is no valid Unicode",
+    ),
+    "an empty text": (["", "c"], "user column 'user': 1 missing .first in row 0."),
+    "an empty text among objects": (np.array(["a", ""], object), "user column 'user': 1 missing .first in row 1."),
+    "an empty text among Arrow's": (arrow(["a", ""], pa.string()), "user column 'user': 1 missing"),
+    "an empty category": (pd.Categorical(["", "b"]), "user column 'user': 1 missing"),
     "too long": (["a" * 501, "c"], "is longer than 500 characters"),
 }
 
@@ -167,6 +187,14 @@ TIMES: dict[str, tuple[Any, list[int] | str]] = {
     "compact dates": ([20240102, 20240103], "--time-format %Y%m%d"),
     "compact moments": ([20240102103000, 20240103103000], "--time-format %Y%m%d%H%M%S"),
     "missing": ([pd.Timestamp("2020-01-01"), pd.NaT], "1 missing"),
+    "categories of texts that no row has": (
+        pd.Categorical(["2024-01-02", "2024-01-02"], categories=["2024-01-02", "soon"]),
+        [1704153600, 1704153600],
+    ),
+    "categories of numbers that no row has": (
+        pd.Categorical([MOMENT, MOMENT + 1], categories=[MOMENT, MOMENT + 1, MOMENT * 1000]),
+        [MOMENT, MOMENT + 1],
+    ),
     "infinite": ([1.0, np.inf], "1 not read as seconds since 1970"),
 }
 
@@ -193,6 +221,11 @@ WEIGHTS: dict[str, tuple[Any, list[float] | str]] = {
     "decimals": ([Decimal("1.5"), Decimal(2)], [1.5, 2]),
     "Arrow decimals": (arrow([Decimal("1.5"), Decimal(2)], pa.decimal128(9, 2)), [1.5, 2]),
     "categories": (pd.Categorical([1, 2]), [1, 2]),
+    "categories of numbers and a comma that no row has": (
+        pd.Categorical(["1", "2"], categories=["1", "2", "1,5"]),
+        [1, 2],
+    ),
+    "categories of dates that no row has": (pd.Categorical([1, 2], categories=[1, 2, NAIVE[0]]), [1, 2]),
     "truth": ([True, True], [1, 1]),
     "a missing one": ([1, None], "weight column 'w': 1 missing"),
     "a nullable missing one": (pd.array([1, None], "Int64"), "weight column 'w': 1 missing"),
@@ -325,6 +358,15 @@ def test_what_is_no_interactions_gets_one_line(value: Any, call: str) -> None:
         with pytest.raises(DataError, match=call) as caught:
             function(value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", ["title", {1: "\ud800", 2: "b"}])
+def test_a_label_that_cannot_be_written_is_refused(labels: Any) -> None:
+    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "title": pd.Series(["a", "\udfff"], dtype=object)})
+    with pytest.raises(DataError, match=r"label.*: '\\ud\w+' is no valid Unicode"):
+        Interactions.from_frame(frame, item_labels=labels)
+    with pytest.raises(DataError, match=r"the id .* is no valid Unicode"):
+        Interactions.from_arrays(np.array(["\ud800"]), [1])
 
 
 @settings(max_examples=60)

@@ -16,6 +16,7 @@ import pytest
 
 from mfrec.cli import main
 from mfrec.data import streams
+from mfrec.data.files import read_table
 from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError, ParameterError
 
@@ -146,7 +147,9 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "triples": ("1 10 3\n1 11 1\n2 10 4\n", {}, "look like user, item, count: say --format triples"),
     "lists": ("1 10 3\n2 11\n3 10 4 5\n", {}, "look like a user and its items: say --format lists"),
     "lists that are not triples": ("1 10 3\n2 11\n", {"format": "triples"}, "line 2: expected user, item, count"),
-    "whole floats beyond 2**53": ("user,item\n9007199254740993.0,1\n", {}, "floats beyond 2\\*\\*53"),
+    "whole floats beyond 2**53": ("user,item\n9007199254740993.0,1\n", {}, "floats from 2\\*\\*53 on"),
+    "an empty id in JSON": ('{"user": 1, "item": "a"}\n{"user": 2, "item": ""}\n', {}, "1 missing .first in line 2."),
+    "half of a surrogate pair in JSON": ('{"user": 1, "item": "a\\ud800"}\n', {}, "line 1: the id .* no valid Unicode"),
     "JSON that is cut": ('{"user": 1, "item": 2}\n{"user": 1, "it', {}, "line 2: no JSON object"),
     "a JSON list": ('[{"user": 1, "item": 2}]\n', {}, "write one object per line"),
     "a JSON key twice": ('{"user": 1, "item": 2, "user": 3}\n', {}, "line 1: the key 'user' stands twice"),
@@ -243,6 +246,19 @@ def test_a_folder_of_parquet_parts_is_one_table(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("x")
     with pytest.raises(DataError, match=r"holds notes\.txt beside Parquet files"):
         Interactions.read(folder)
+
+
+def test_an_empty_id_is_missing_whatever_the_format(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"user": ["1", "", "2"], "item": ["a", "b", "c"]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "t.parquet")
+    for name in ("t.csv", "t.jsonl", "t.parquet"):
+        with pytest.raises(DataError, match="1 of 3 rows that cannot be used: user column 'user': 1 missing"):
+            Interactions.read(tmp_path / name)
+        table = read_table(tmp_path / name, ["user", "item"], ["user"], ["item"])
+        assert table["user"].isna().tolist() == [False, True, False]
 
 
 def test_parts_whose_types_differ_are_refused_or_exact(tmp_path: Path) -> None:
