@@ -156,11 +156,11 @@ def test_a_weight_that_float32_cannot_hold_is_refused(weight: float) -> None:
 
 
 def test_repeated_pairs_keep_the_latest_time_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
-    frame = pd.DataFrame({"user": [1, 1, 2, 1], "item": [5, 5, 5, 6], "t": [30, 90, 10, 20]})
+    frame = pd.DataFrame({"user": [1, 1, 2, 1], "item": [5, 5, 5, 6], "t": [10**9 + t for t in (3, 9, 1, 2)]})
     with caplog.at_level(logging.WARNING, "mfrec"):
         likes = Interactions.from_frame(frame, time="t")
     assert likes.times is not None
-    assert likes.times.tolist() == [90, 20, 10]
+    assert likes.times.tolist() == [10**9 + 9, 10**9 + 2, 10**9 + 1]
     assert likes.weights.tolist() == [2, 1, 1]
     assert caplog.messages == list(likes.notes) == ["1 repeated (user, item) pairs were summed"]
 
@@ -272,7 +272,9 @@ def test_filter_leaves_the_largest_part_that_meets_both_limits(
 
 @given(PAIRS)
 def test_a_frame_of_interactions_makes_the_same_interactions(pairs: list[tuple[int, int, int]]) -> None:
-    likes = Interactions.from_frame(frame_of(pairs).assign(t=range(len(pairs))), weight="weight", time="t")
+    likes = Interactions.from_frame(
+        frame_of(pairs).assign(t=range(10**9, 10**9 + len(pairs))), weight="weight", time="t"
+    )
     again = Interactions.from_frame(likes.to_frame(), weight="weight", time="time")
     pd.testing.assert_frame_equal(again.to_frame(), likes.to_frame())
     assert again.notes == ()

@@ -277,7 +277,8 @@ def time_column(
     read = times(column, table.prefix + what, time_format, table.decimal)
     faults.add(what, "missing", read.missing)
     faults.add(what, f"not read as {read.kind}{_example(column, read.wrong)}", read.wrong)
-    return read.seconds, tuple(note.removeprefix(table.prefix) for note in read.notes)
+    # a note keeps its kind
+    return read.seconds, tuple(type(note)(note.removeprefix(table.prefix)) for note in read.notes)
 
 
 def label_column(

@@ -123,6 +123,7 @@ def read_everything(path: str | Path, how: Reading) -> tuple[Table, Found]:
 
 
 def _read(path: str | Path, wanted: Wanted, how: Reading) -> tuple[Table, Found]:
+    streams.check_path(path)
     name = streams.name_of(path)
     names = None if wanted.every else list(dict.fromkeys((*wanted.texts, *wanted.numbers)))
     folder = str(path) != streams.STDIN and Path(path).is_dir()

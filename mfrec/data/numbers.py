@@ -56,6 +56,9 @@ def numbers(column: "pd.Series[Any]", decimal: str = ".", what: str = "") -> Par
                       (codes >= 0) & by_category.wrong[codes])  # fmt: skip
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_integer_dtype(dtype):
         missing = column.isna().to_numpy(bool)
+        if pd.api.types.is_bool_dtype(dtype) and missing.any():
+            # 0 stands for none, and Arrow's truth has no 0
+            column = column.astype("boolean")
         signed = not pd.api.types.is_unsigned_integer_dtype(dtype)
         whole = column.to_numpy(np.int64 if signed else np.uint64, na_value=0) if missing.any() else column.to_numpy()
         if not signed and len(whole) and int(whole.max()) >= 2**63:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 # what stands for a name where a table is no file
 UNNAMED = ("the table", "the arrays", "the matrix")
@@ -51,6 +52,8 @@ class Table:
         The decimal sign of numbers in columns of text.
     separator
         Of a file of text with separators.
+    cells
+        Of a sparse matrix, the row and the column of each entry, which stands for a row of the table.
     """
 
     columns: "dict[Any, pd.Series[Any]]"
@@ -59,6 +62,7 @@ class Table:
     notes: tuple[str, ...] = ()
     decimal: str = "."
     separator: str | None = None
+    cells: "tuple[NDArray[Any], NDArray[Any]] | None" = None
 
     def __post_init__(self) -> None:
         """Leave out the categories that no row has: they are a leftover, and nothing to judge the column by."""
@@ -73,8 +77,15 @@ class Table:
         """What a message about one column begins with: the file, where there is one."""
         return "" if self.name in UNNAMED else f"{self.name}: "
 
+    @property
+    def unit(self) -> str:
+        """What the table consists of, in words."""
+        return "rows" if self.cells is None else "entries"
+
     def place(self, row: int) -> str:
         """Return where a row stands, in words."""
+        if self.cells is not None:
+            return f"entry ({self.cells[0][row]}, {self.cells[1][row]})"
         return f"row {row}" if self.lines is None else f"line {self.lines[int(row)]}"
 
 

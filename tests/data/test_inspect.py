@@ -54,6 +54,10 @@ FAULTY: dict[str, tuple[str | bytes, list[str], list[str]]] = {
                           ["--time-format", "%d/%m/%Y"]),
     "an order of times": ("user,item,time\n1,2,03/01/2024\n2,2,04/01/2024\n1,3,04/01/2024\n",
                           ["the line below does without this time"], []),
+    "times of another unit": ("user,item,time\n1,2,19000\n2,2,19001\n1,3,19001\n", ["all lie before 1973"],
+                              ["--time-col", "time"]),
+    "dates by their digits": ("user,item,time\n1,2,20240101\n2,2,20240230\n1,3,20240102\n1,2,0\n2,3,20240101\n",
+                              ["say --time-format %Y%m%d", "2 of 5 rows"], ["--time-format", "--drop-invalid"]),
     "names with spaces": ("user name,the item\na b,x\na c,x\na b,y\n", [], ["--user-col", "user name"]),
 }  # fmt: skip
 
