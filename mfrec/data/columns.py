@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.faults import Faults
-from mfrec.data.numbers import MOMENTS, numbers
-from mfrec.data.refusals import RefusedError, clip, require_columns
+from mfrec.data.numbers import is_plain_integer, moments_in, numbers
+from mfrec.data.refusals import Doubt, RefusedError, clip, require_columns
 from mfrec.data.table import Table
 from mfrec.data.times import times
 from mfrec.directions import Side
@@ -75,6 +75,7 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
         ids = IdMap(side, distinct[order])
     else:
         _check_text(distinct, codes, what, table)
+        notes = _slips(distinct, what)
         order = np.array(sorted(range(len(distinct)), key=distinct.__getitem__), np.int64)
         ids = IdMap(side, StringArray.pack(distinct[i] for i in order))
     number_of = np.full(len(order) + 1, -1, np.int64)
@@ -211,6 +212,27 @@ def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Tabl
             raise RefusedError(f"{table.name}, {place}: the id {clip(distinct[code])} of {what} {told}")
 
 
+def _slips(distinct: list[str], what: str) -> tuple[str, ...]:
+    """Return notes on ids that are hardly meant to be ids of their own, for they are written like others."""
+    notes: tuple[str, ...] = ()
+    padded = [text for text in distinct if text != text.strip()]
+    seen = set(distinct) if padded else set()
+    for text in padded:
+        bare = text.strip()
+        if bare in seen or is_plain_integer(bare.removesuffix(".0")):
+            notes += (
+                Doubt(f"{what} has ids with spaces around them, such as {clip(text)}: they are ids of their own"),
+            )
+            break
+        seen.add(bare)
+    as_float = next((t for t in distinct if t.endswith(".0") and is_plain_integer(t.removesuffix(".0"))), None)
+    whole = None if as_float is None else next(filter(is_plain_integer, distinct), None)
+    if whole is not None:
+        told = f"{what} has whole numbers written as {clip(as_float)} and as {clip(whole)}"
+        notes += (Doubt(f"{told}: all ids stay text, as they are written"),)
+    return notes
+
+
 def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64] | None:
     """Return the weights as float64; those that are not finite and above zero, as float32 too, are faults.
 
@@ -222,7 +244,12 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     if name is None:
         return None
     what, column = f"weight column {name!r}", table.columns[name]
-    _refuse_moments(column, table.prefix + what)
+    moments = moments_in(column)
+    if moments is not None:
+        raise RefusedError(
+            f"{table.prefix}{what} has type {moments}: a date or a duration is no weight; name it as time, or turn it "
+            "into a number"
+        )
     parsed = numbers(column, table.decimal, table.prefix + what)
     values = parsed.values.astype(np.float64)
     present = ~(parsed.missing | parsed.wrong)
@@ -243,24 +270,6 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     ):
         faults.add(what, told, rows)
     return values
-
-
-def _refuse_moments(column: "pd.Series[Any]", what: str) -> None:
-    kind = str(column.dtype)
-    moments = pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype)
-    named = kind.startswith(("timestamp", "date", "duration", "time", "period", "interval"))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        _refuse_moments(pd.Series(column.cat.categories), what)
-    elif kind == "object":
-        found = next(
-            (v for v in column if isinstance(v, MOMENTS) and v == v),  # noqa: PLR0124
-            None,
-        )
-        moments, kind = found is not None, type(found).__name__
-    if moments or named:
-        raise RefusedError(
-            f"{what} has type {kind}: a date or a duration is no weight; name it as time, or turn it into a number"
-        )
 
 
 def _example(column: "pd.Series[Any]", rows: NDArray[np.bool_]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from mfrec.data import lists, parquet, streams
 from mfrec.data.delimited import Wanted, read_delimited
 from mfrec.data.frames import EMPTY
+from mfrec.data.numbers import is_plain_integer
 from mfrec.data.records import read_records
 from mfrec.data.refusals import RefusedError, clip
 from mfrec.data.table import Table
@@ -197,10 +198,10 @@ def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[
     texts = column.cat.categories.tolist()
     if not texts:
         return column, ()
-    if all(_is_plain_integer(text) for text in texts):
+    if all(is_plain_integer(text) for text in texts):
         return column.cat.rename_categories([int(text) for text in texts]), ()
     whole = [text.removesuffix(".0") for text in texts]
-    if all(text.endswith(".0") for text in texts) and all(_is_plain_integer(text) for text in whole):
+    if all(text.endswith(".0") for text in texts) and all(is_plain_integer(text) for text in whole):
         if any(abs(int(text)) >= 2**53 for text in whole):
             raise RefusedError(
                 f"column {name!r} has floats from 2**53 on, where several integers are one: write them as integers"
@@ -219,10 +220,3 @@ def _odd_quotes(column: "pd.Series[Any]", name: str) -> tuple[str, ...]:
     texts = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
     odd = next((text for text in texts if isinstance(text, str) and text.count('"') % 2), None)
     return () if odd is None else (f"column {name!r} has text with a single quote mark in it, such as {clip(odd)}",)
-
-
-def _is_plain_integer(text: str) -> bool:
-    if not text.removeprefix("-").isdecimal() or not text.isascii():
-        return False
-    # no number of 64 bits has more than 19 digits
-    return len(text) <= 20 and str(int(text)) == text and -(2**63) <= int(text) < 2**63

@@ -132,6 +132,8 @@ def inspect_table(path: str | Path, how: Reading | None = None) -> Inspection:
         name_of(path), found.format, table.separator, found.encoding if text else None, len(table), columns,
         notes=(*found.notes, *table.notes),
     )  # fmt: skip
+    problems += [note for note in report.notes if isinstance(note, Doubt)]
+    report = replace(report, notes=tuple(note for note in report.notes if not isinstance(note, Doubt)))
     missing = [side for side in SIDES if side not in chosen]
     if missing:
         problems += [_NOT_FOUND.format(side) for side in missing]
@@ -299,7 +301,7 @@ def _with_interactions(
     return replace(
         report, users=n_users, items=n_items, pairs=len(interactions), repeated=repeated, times=kind,
         density=len(interactions) / (n_users * n_items),
-        problems=(*problems, *(note for note in notes if isinstance(note, Doubt))),
+        problems=tuple(dict.fromkeys((*problems, *(note for note in notes if isinstance(note, Doubt))))),
         notes=tuple(note for note in notes if not isinstance(note, Doubt)), fit=_command(path, chosen, how, rows),
     )  # fmt: skip
 
