@@ -58,7 +58,7 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
         For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, with a line break or no
         valid Unicode, and for floats so large that several integers are one.
     """
-    what = f"{side} column {name!r}"
+    what = table.called(side, name)
     codes, distinct = _factorized(table.columns[name], table.prefix + what, table)
     if isinstance(distinct, list):
         codes, distinct = _without_empty(codes, distinct)
@@ -243,7 +243,7 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     """
     if name is None:
         return None
-    what, column = f"weight column {name!r}", table.columns[name]
+    what, column = table.called("weight", name), table.columns[name]
     moments = moments_in(column)
     if moments is not None:
         raise RefusedError(
@@ -282,7 +282,7 @@ def time_column(
     """Return the times as int64 seconds since 1970, and what to note about them; see `mfrec.data.times`."""
     if name is None:
         return None, ()
-    what, column = f"time column {name!r}", table.columns[name]
+    what, column = table.called("time", name), table.columns[name]
     read = times(column, table.prefix + what, time_format, table.decimal)
     faults.add(what, "missing", read.missing)
     faults.add(what, f"not read as {read.kind}{_example(column, read.wrong)}", read.wrong)

@@ -77,6 +77,12 @@ class Table:
         """What a message about one column begins with: the file, where there is one."""
         return "" if self.name in UNNAMED else f"{self.name}: "
 
+    def called(self, role: str, name: Any) -> str:
+        """Return what messages call the column of a role; a matrix has none, but ids and values."""
+        if self.cells is not None:
+            return "the values" if role == "weight" else f"{role}_ids"
+        return f"{role} column {name!r}"
+
     @property
     def unit(self) -> str:
         """What the table consists of, in words."""

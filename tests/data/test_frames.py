@@ -364,10 +364,13 @@ def test_stored_zeros_are_no_interactions() -> None:
         (lambda: Interactions.from_sparse(csr_matrix((2, 2))), "has no values"),
         (
             lambda: Interactions.from_sparse(csr_matrix(-np.eye(2))),
-            r"^the matrix has 2 of 2 entries .*: 2 negative \(first in entry \(0, 0\)\)\. Mend them, or take them",
+            r"^the matrix has 2 of 2 entries .*: the values: 2 negative \(first in entry \(0, 0\)\)\. Mend them",
         ),
         (lambda: Interactions.from_sparse(csr_matrix([[0, np.nan], [1, 0]])), r"1 missing \(first in entry \(0, 1\)\)"),
-        (lambda: Interactions.from_sparse(csr_matrix(np.eye(2)), user_ids=[1, None]), r"first in entry \(1, 1\)"),
+        (
+            lambda: Interactions.from_sparse(csr_matrix(np.eye(2)), user_ids=[1, None]),
+            r"user_ids: 1 missing \(first in entry \(1, 1\)\)",
+        ),
         (lambda: Interactions.from_sparse(csr_matrix(1j * np.eye(2))), "values of type complex128: weights are real"),
         (
             lambda: Interactions.from_frame(pd.DataFrame({"a": [1]}), user="a", item="a"),
