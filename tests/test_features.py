@@ -1,6 +1,8 @@
 """Columns become features: words, values, and curves over numbers."""
 
+import datetime
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,6 +73,36 @@ def test_text_of_numbers_counts_as_numbers() -> None:
     assert clean(pd.DataFrame({"age": ["7", " 8.5", None]}), [], ["age"])["age"].tolist()[:2] == [7, 8.5]
     with pytest.raises(DataError, match="column 'age' holds 'old', which is no number: take it as a category"):
         clean(pd.DataFrame({"age": ["7", "old"]}), [], ["age"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            pd.Series([datetime.datetime(2020, 1, 1), None]),
+            r"column 'age' has type datetime64\[\w+\]: a date or a duration is no number",
+        ),
+        (pd.to_timedelta([1, 2], unit="s"), "a date or a duration is no number; make it one, such as the year"),
+        (
+            pd.Series([datetime.date(2020, 1, 1), None], dtype=object),
+            "has type date: a date or a duration is no number",
+        ),
+        (pd.Series([datetime.datetime(2020, 1, 1), None]).astype("category"), "a date or a duration is no number"),
+        (["4,5", "1"], "column 'age' holds '4,5', which is no number: if the comma is the decimal sign, write a point"),
+        ([1.0, np.inf], "holds inf, which is no number"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_one_line(values: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        clean(pd.DataFrame({"age": values}), [], ["age"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_moment_among_numbers_is_no_value() -> None:
+    table = pd.DataFrame({"age": np.array([pd.NaT, 7], object)}, index=[3, 4])
+    cleaned = clean(table, [], ["age"])["age"]
+    assert cleaned.isna().to_dict() == {3: True, 4: False}
+    assert cleaned[4] == 7
 
 
 def test_a_curve_is_learnt_and_one_odd_value_does_not_bend_it() -> None:

@@ -87,7 +87,7 @@ def test_leave_last_n_takes_the_latest_of_each_user(n: int) -> None:
 
 
 def test_leave_last_n_keeps_short_histories_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    frame = pd.DataFrame({"user": [1, 1, 1, 2], "item": [1, 2, 3, 1], "time": [3, 2, 1, 9]})
+    frame = pd.DataFrame({"user": [1, 1, 1, 2], "item": [1, 2, 3, 1], "time": [10**9 + t for t in (3, 2, 1, 9)]})
     train, test = splits.leave_last_n_split(Interactions.from_frame(frame, time="time"))
     assert pairs(test) == {(1, 1)}
     assert "1 of 2 users have 1 interactions or fewer" in train.notes[0]

@@ -15,6 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.columns import require_columns
+from mfrec.data.numbers import moments_in
+from mfrec.data.numbers import numbers as read_numbers
+from mfrec.data.refusals import RefusedError, clip
 from mfrec.errors import DataError
 
 KNOTS = 12
@@ -78,10 +81,18 @@ def knots(column: "pd.Series[Any]") -> NDArray[np.float64]:
 
 
 def _floats(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    found = pd.to_numeric(column, errors="coerce").astype("float64")
-    wrong = column[(found.isna() & column.notna()) | np.isinf(found)]
-    if len(wrong):
-        raise DataError(
-            f"column {column.name!r} holds {wrong.tolist()[0]!r}, which is no number: take it as a category"
-        )
-    return found
+    what = f"column {column.name!r}"
+    moments = moments_in(column)
+    if moments is not None:
+        raise DataError(f"{what} has type {moments}: a date or a duration is no number; make it one, such as the year")
+    try:
+        found = read_numbers(column, what=what)
+    except RefusedError as error:
+        # the option that it names is of other tables
+        told = str(error).split(": if the comma")[0]
+        raise DataError(f"{told}, which is no number: if the comma is the decimal sign, write a point") from None
+    wrong = found.wrong | np.isinf(found.values)
+    if wrong.any():
+        first = clip(column.iloc[int(wrong.argmax())])
+        raise DataError(f"{what} holds {first}, which is no number: take it as a category")
+    return pd.Series(np.where(found.missing, np.nan, found.values), index=column.index, name=column.name)

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.faults import Faults
-from mfrec.data.numbers import MOMENTS, numbers
-from mfrec.data.refusals import RefusedError, clip, require_columns
+from mfrec.data.numbers import is_plain_integer, moments_in, numbers
+from mfrec.data.refusals import Doubt, RefusedError, clip, require_columns
 from mfrec.data.table import Table
 from mfrec.data.times import times
 from mfrec.directions import Side
@@ -23,7 +23,7 @@ Labels: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
 __all__ = ["Labels", "check_roles", "id_column", "label_column", "require_columns", "time_column", "weight_column"]
 
-# beyond, float64 no longer holds every integer
+# from here on, float64 no longer holds every integer: what rounds to this one is another
 _EXACT = 2**53
 
 
@@ -55,10 +55,13 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
     Raises
     ------
     RefusedError
-        For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, or with a line break.
+        For ids of other or of several types, beyond 64 bits, longer than `LONGEST_ID`, with a line break or no
+        valid Unicode, and for floats so large that several integers are one.
     """
-    what = f"{side} column {name!r}"
+    what = table.called(side, name)
     codes, distinct = _factorized(table.columns[name], table.prefix + what, table)
+    if isinstance(distinct, list):
+        codes, distinct = _without_empty(codes, distinct)
     faults.add(what, "missing", codes < 0)
     notes: tuple[str, ...] = ()
     if isinstance(distinct, np.ndarray) and distinct.dtype.kind == "f":
@@ -72,11 +75,23 @@ def id_column(table: Table, name: Any, side: Side, faults: Faults) -> Ids:
         ids = IdMap(side, distinct[order])
     else:
         _check_text(distinct, codes, what, table)
+        notes = _slips(distinct, what)
         order = np.array(sorted(range(len(distinct)), key=distinct.__getitem__), np.int64)
         ids = IdMap(side, StringArray.pack(distinct[i] for i in order))
     number_of = np.full(len(order) + 1, -1, np.int64)
     number_of[order] = np.arange(len(order))
     return Ids(ids, number_of[codes], notes)
+
+
+def _without_empty(codes: NDArray[Any], distinct: list[str]) -> tuple[NDArray[Any], list[str]]:
+    """Take an empty text for a missing one, as it is in a file with separators."""
+    if "" not in distinct:
+        return codes, distinct
+    empty = distinct.index("")
+    new = np.arange(len(distinct) + 1)
+    new[empty + 1 :] -= 1
+    new[[empty, -1]] = -1
+    return new[codes], [text for text in distinct if text]
 
 
 def _factorized(column: "pd.Series[Any]", what: str, table: Table) -> tuple[NDArray[Any], NDArray[Any] | list[str]]:
@@ -93,11 +108,15 @@ def _factorized(column: "pd.Series[Any]", what: str, table: Table) -> tuple[NDAr
         new[used] = np.arange(len(used))
         kept = distinct[used] if isinstance(distinct, np.ndarray) else [distinct[i] for i in used]
         return new[codes], kept
-    dtype = column.dtype
+    dtype: Any = column.dtype
     number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
     if number and not pd.api.types.is_complex_dtype(dtype) and "decimal" not in str(dtype):
         codes, uniques = pd.factorize(column)
-        kind = "f8" if pd.api.types.is_float_dtype(dtype) else "u8" if _unsigned(dtype) else "i8"
+        kind = "u8" if _unsigned(dtype) else "i8"
+        if pd.api.types.is_float_dtype(dtype):
+            own: np.dtype[Any] = dtype.numpy_dtype if hasattr(dtype, "numpy_dtype") else dtype
+            # short floats stay short, for they hold fewer integers exactly
+            kind = f"f{min(own.itemsize, 8)}"
         return codes, np.asarray(pd.Series(uniques).to_numpy(kind))
     if isinstance(dtype, pd.StringDtype) or str(dtype) in ("string[pyarrow]", "large_string[pyarrow]"):
         codes, uniques = pd.factorize(column)
@@ -124,6 +143,8 @@ def _factorized_objects(
         return codes, [str(text) for text in uniques]
     numeric = (int, np.integer, float, np.floating, Decimal)
     if all(issubclass(kind, numeric) and not issubclass(kind, bool) for kind in kinds):
+        for short in (kind for kind in floats if issubclass(kind, np.float16 | np.float32)):
+            _whole(np.array([v for v in values if type(v) is short]), what)
         codes, uniques = pd.factorize(np.array([*values, None], object)[:-1])
         plain = list(uniques)
         if all(isinstance(value, int | np.integer) for value in plain):
@@ -135,9 +156,9 @@ def _factorized_objects(
             return codes, np.array([int(value) for value in plain], np.int64)
         whole = [value for value in plain if isinstance(value, int | np.integer)]
         # integers among floats must survive as floats do
-        if all(abs(int(value)) <= _EXACT for value in whole):
+        if all(abs(int(value)) < _EXACT for value in whole):
             return codes, np.array([float(value) for value in plain])
-        raise RefusedError(f"{what} holds both floats and integers beyond 2**53: make all of them integers, or text")
+        raise RefusedError(f"{what} holds both floats and integers from 2**53 on: make all of them integers, or text")
     named = sorted({kind.__name__ for kind in kinds})
     advice = "ids must be all integers or all strings; convert it with astype('int64') or astype(str)"
     raise RefusedError(f"{what} holds values of type {', '.join(named)}: {advice}")
@@ -155,9 +176,11 @@ def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
             f"{what} has type {distinct.dtype}, and {broken[0]:g} is no whole number: ids must be integers or strings; "
             "convert it with astype(str)"
         )
-    if (np.abs(distinct) > _EXACT).any():
+    bits = np.finfo(distinct.dtype).nmant + 1
+    if (np.abs(distinct) >= 2**bits).any():
         raise RefusedError(
-            f"{what} has floats beyond 2**53, where several integers are one float: read it as integers or as text"
+            f"{what} has {distinct.dtype} from 2**{bits} on, where several integers are one float: "
+            "read it as integers or as text"
         )
     return distinct.astype(np.int64)
 
@@ -166,7 +189,19 @@ def _whole(distinct: NDArray[Any], what: str) -> NDArray[np.int64]:
 _TEXT_FAULTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (lambda text: len(text) > LONGEST_ID, f"is longer than {LONGEST_ID} characters: is this the column of ids?"),
     (lambda text: "\n" in text or "\r" in text, "has a line break in it: ids are of one line"),
+    (lambda text: not _is_unicode(text), "is no valid Unicode (half of a surrogate pair): it cannot be written"),
 )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8, which half of a surrogate pair cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Table) -> None:
@@ -175,6 +210,27 @@ def _check_text(distinct: list[str], codes: NDArray[Any], what: str, table: Tabl
         if code is not None:
             place = table.place(int((codes == code).argmax()))
             raise RefusedError(f"{table.name}, {place}: the id {clip(distinct[code])} of {what} {told}")
+
+
+def _slips(distinct: list[str], what: str) -> tuple[str, ...]:
+    """Return notes on ids that are hardly meant to be ids of their own, for they are written like others."""
+    notes: tuple[str, ...] = ()
+    padded = [text for text in distinct if text != text.strip()]
+    seen = set(distinct) if padded else set()
+    for text in padded:
+        bare = text.strip()
+        if bare in seen or is_plain_integer(bare.removesuffix(".0")):
+            notes += (
+                Doubt(f"{what} has ids with spaces around them, such as {clip(text)}: they are ids of their own"),
+            )
+            break
+        seen.add(bare)
+    as_float = next((t for t in distinct if t.endswith(".0") and is_plain_integer(t.removesuffix(".0"))), None)
+    whole = None if as_float is None else next(filter(is_plain_integer, distinct), None)
+    if whole is not None:
+        told = f"{what} has whole numbers written as {clip(as_float)} and as {clip(whole)}"
+        notes += (Doubt(f"{told}: all ids stay text, as they are written"),)
+    return notes
 
 
 def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64] | None:
@@ -187,8 +243,13 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     """
     if name is None:
         return None
-    what, column = f"weight column {name!r}", table.columns[name]
-    _refuse_moments(column, table.prefix + what)
+    what, column = table.called("weight", name), table.columns[name]
+    moments = moments_in(column)
+    if moments is not None:
+        raise RefusedError(
+            f"{table.prefix}{what} has type {moments}: a date or a duration is no weight; name it as time, or turn it "
+            "into a number"
+        )
     parsed = numbers(column, table.decimal, table.prefix + what)
     values = parsed.values.astype(np.float64)
     present = ~(parsed.missing | parsed.wrong)
@@ -211,24 +272,6 @@ def weight_column(table: Table, name: Any, faults: Faults) -> NDArray[np.float64
     return values
 
 
-def _refuse_moments(column: "pd.Series[Any]", what: str) -> None:
-    kind = str(column.dtype)
-    moments = pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype)
-    named = kind.startswith(("timestamp", "date", "duration", "time", "period", "interval"))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        _refuse_moments(pd.Series(column.cat.categories), what)
-    elif kind == "object":
-        found = next(
-            (v for v in column if isinstance(v, MOMENTS) and v == v),  # noqa: PLR0124
-            None,
-        )
-        moments, kind = found is not None, type(found).__name__
-    if moments or named:
-        raise RefusedError(
-            f"{what} has type {kind}: a date or a duration is no weight; name it as time, or turn it into a number"
-        )
-
-
 def _example(column: "pd.Series[Any]", rows: NDArray[np.bool_]) -> str:
     return f" such as {clip(column.iloc[int(rows.argmax())])}" if rows.any() else ""
 
@@ -239,11 +282,12 @@ def time_column(
     """Return the times as int64 seconds since 1970, and what to note about them; see `mfrec.data.times`."""
     if name is None:
         return None, ()
-    what, column = f"time column {name!r}", table.columns[name]
+    what, column = table.called("time", name), table.columns[name]
     read = times(column, table.prefix + what, time_format, table.decimal)
     faults.add(what, "missing", read.missing)
     faults.add(what, f"not read as {read.kind}{_example(column, read.wrong)}", read.wrong)
-    return read.seconds, tuple(note.removeprefix(table.prefix) for note in read.notes)
+    # a note keeps its kind
+    return read.seconds, tuple(type(note)(note.removeprefix(table.prefix)) for note in read.notes)
 
 
 def label_column(
@@ -252,11 +296,16 @@ def label_column(
     """Return one label per number ("" where there is none), from a mapping or from a column of the table.
 
     Of a column, the first label of an id that is not missing counts; numbers become text.
+
+    Raises
+    ------
+    DataError
+        When there is no mapping, it has none of the ids, or a label is no valid Unicode.
     """
     if labels is None:
         return None
     if isinstance(labels, str):
-        return StringArray.pack(_first_texts(table.columns[labels], rows, len(ids)))
+        return _packed(_first_texts(table.columns[labels], rows, len(ids)), f"{table.prefix}label column {labels!r}")
     found = labels.to_dict() if isinstance(labels, pd.Series) else labels
     if not isinstance(found, Mapping):
         raise DataError(f"{ids.side} labels must be a mapping from id to text, got {type(labels).__name__}")
@@ -265,6 +314,15 @@ def label_column(
         raise DataError(
             f"none of the {len(ids)} {ids.side} ids has a label (ids are of type {ids.kind}; "
             f"labels are keyed by {next((repr(k) for k in found), 'nothing')}): check the keys' type"
+        )
+    return _packed(texts, f"{ids.side} labels")
+
+
+def _packed(texts: list[str], what: str) -> StringArray:
+    wrong = next((text for text in texts if not _is_unicode(text)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{what}: {clip(wrong)} is no valid Unicode (half of a surrogate pair): it cannot be written; mend the text"
         )
     return StringArray.pack(texts)
 

@@ -7,6 +7,7 @@ A block of lines without quotes is only checked and split, which is fast. A bloc
 import csv
 import io
 import itertools
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _LOOK = 50
 # lines without which nothing can be told about a file
 _FEW = 8
 _NAMES = {"\t": "a tab", " ": "a space"}
+# what Excel writes or wants as the first line
+_DECLARED = re.compile(r'"?sep=([^"])"?\s*', re.IGNORECASE)
 _END, _QUOTE = ord("\n"), ord('"')
 # bytes that are read row by row at once
 _PIECE = 1 << 17
@@ -48,12 +51,15 @@ class Head:
         Fields per row; one more than columns where every row ends in a separator.
     first
         The first line of data, counted from 1.
+    declared
+        Whether the first line does nothing but name the separator, as ``sep=;``.
     """
 
     sep: str
     columns: list[str]
     width: int
     first: int
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,15 @@ def read_delimited(
             reader.feed(block)
     table = reader.finish()
     found = f"the separator is {_NAMES.get(head.sep, repr(head.sep))}"
-    notes = (f"{found}, as the first lines show",) if sep is None and head.sep != usual else ()
+    notes: tuple[str, ...] = ()
+    if head.declared:
+        notes = (
+            ("the first line names the separator, and is no row",)
+            if sep is not None
+            else (f"{found}, as the first line says",)
+        )
+    elif sep is None and head.sep != usual:
+        notes = (f"{found}, as the first lines show",)
     return Table(table.columns, name, table.lines, (*notes, *table.notes), decimal, head.sep)
 
 
@@ -145,6 +159,13 @@ def look(start: bytes, name: str, names: Sequence[str], sep: str | None, header:
     """Find the separator, the columns and the width of the rows in the first lines."""
     lines = start[: 1 << 20].decode("utf-8", "replace").split("\n")
     filled = [number for number, line in enumerate(lines) if line.strip()]
+    declared = _DECLARED.fullmatch(lines[filled[0]])
+    if declared is not None:
+        filled = filled[1:]
+        # a separator that somebody names goes first
+        sep = declared[1] if sep is None else sep
+    if not filled:
+        raise RefusedError(f"{name} is empty but for a line that names the separator")
     first = filled[0]
     found = sep if sep is not None else _separator([lines[n] for n in filled[:_LOOK]], names, header, quoting)
     columns = _fields(lines[first], found, quoting, name, first + 1)
@@ -156,7 +177,7 @@ def look(start: bytes, name: str, names: Sequence[str], sep: str | None, header:
         row = _loose(lines[begin:], found, quoting)
         # a separator at the end of every row, but not of the header
         width += len(row) == width + 1 and row[-1] == ""
-    return Head(found, columns, width, begin + 1)
+    return Head(found, columns, width, begin + 1, declared is not None)
 
 
 def _fields(line: str, sep: str, quoting: str, name: str, number: int) -> list[str]:

@@ -40,13 +40,16 @@ class Faults:
             f"{column}: " + ", ".join(f"{n} {what} (first in {self.table.place(row)})" for what, n, row in faults)
             for column, faults in self.found.items()
         ]
-        listed = "; ".join(parts)
+        listed, unit = "; ".join(parts), self.table.unit
         if not drop:
+            told = f"{self.table.name} has {count} of {len(keep)} {unit} that cannot be used: {listed}"
+            if self.table.cells is not None:
+                # there is no option for a matrix
+                raise RefusedError(f"{told}. Mend them, or take them out of the matrix")
             raise RefusedError(
-                f"{self.table.name} has {count} of {len(keep)} rows that cannot be used: {listed}. "
-                "Mend them, or leave them out with --drop-invalid (drop_invalid=True in Python)",
+                f"{told}. Mend them, or leave them out with --drop-invalid (drop_invalid=True in Python)",
                 drop_invalid=True,
             )
         if not keep.any():
-            raise RefusedError(f"{self.table.name}: none of its {len(keep)} rows can be used: {listed}")
-        return keep, (f"{count} of {len(keep)} rows were left out: {listed}",)
+            raise RefusedError(f"{self.table.name}: none of its {len(keep)} {unit} can be used: {listed}")
+        return keep, (f"{count} of {len(keep)} {unit} were left out: {listed}",)

@@ -10,6 +10,7 @@ import pandas as pd
 from mfrec.data import lists, parquet, streams
 from mfrec.data.delimited import Wanted, read_delimited
 from mfrec.data.frames import EMPTY
+from mfrec.data.numbers import is_plain_integer
 from mfrec.data.records import read_records
 from mfrec.data.refusals import RefusedError, clip
 from mfrec.data.table import Table
@@ -123,6 +124,7 @@ def read_everything(path: str | Path, how: Reading) -> tuple[Table, Found]:
 
 
 def _read(path: str | Path, wanted: Wanted, how: Reading) -> tuple[Table, Found]:
+    streams.check_path(path)
     name = streams.name_of(path)
     names = None if wanted.every else list(dict.fromkeys((*wanted.texts, *wanted.numbers)))
     folder = str(path) != streams.STDIN and Path(path).is_dir()
@@ -189,17 +191,20 @@ def as_ids(column: "pd.Series[Any]", name: str) -> "tuple[pd.Series[Any], tuple[
     So do "1.0" and "2.0", which programs write for integers in a column that has missing values.
     """
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        return column, ()
+        # an empty text is a missing id, as it is in a file with separators
+        return (column.mask(column == "", None) if column.dtype == object else column), ()
+    if "" in column.cat.categories:
+        column = column.cat.remove_categories([""])
     texts = column.cat.categories.tolist()
     if not texts:
         return column, ()
-    if all(_is_plain_integer(text) for text in texts):
+    if all(is_plain_integer(text) for text in texts):
         return column.cat.rename_categories([int(text) for text in texts]), ()
     whole = [text.removesuffix(".0") for text in texts]
-    if all(text.endswith(".0") for text in texts) and all(_is_plain_integer(text) for text in whole):
-        if any(abs(int(text)) > 2**53 for text in whole):
+    if all(text.endswith(".0") for text in texts) and all(is_plain_integer(text) for text in whole):
+        if any(abs(int(text)) >= 2**53 for text in whole):
             raise RefusedError(
-                f"column {name!r} has floats beyond 2**53, where several integers are one float: write them as integers"
+                f"column {name!r} has floats from 2**53 on, where several integers are one: write them as integers"
             )
         note = f"column {name!r} holds whole numbers written as floats: they were read as integers"
         return column.cat.rename_categories([int(text) for text in whole]), (note,)
@@ -215,10 +220,3 @@ def _odd_quotes(column: "pd.Series[Any]", name: str) -> tuple[str, ...]:
     texts = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
     odd = next((text for text in texts if isinstance(text, str) and text.count('"') % 2), None)
     return () if odd is None else (f"column {name!r} has text with a single quote mark in it, such as {clip(odd)}",)
-
-
-def _is_plain_integer(text: str) -> bool:
-    if not text.removeprefix("-").isdecimal() or not text.isascii():
-        return False
-    # no number of 64 bits has more than 19 digits
-    return len(text) <= 20 and str(int(text)) == text and -(2**63) <= int(text) < 2**63

@@ -78,8 +78,10 @@ def pandas_of(series: Any) -> "pd.Series[Any]":
         return series.to_pandas().reset_index(drop=True)  # type: ignore[no-any-return]
     try:
         arrow = native if series.implementation.is_pyarrow() else series.to_arrow()
-    except ImportError:
-        # polars hands its columns over through pyarrow, or value by value
+    except Exception as error:
+        # polars hands its columns over through pyarrow; where there is none, or it lacks the type (Int128), by value
+        if not isinstance(error, ImportError) and not type(error).__module__.startswith("pyarrow"):
+            raise
         return pd.Series(series.to_list(), dtype=object)
     return of_arrow(arrow)
 
@@ -101,7 +103,13 @@ def of_arrow(arrow: Any) -> "pd.Series[Any]":
         arrow = arrow.cast(kind)
     if isinstance(arrow, pa.Array):
         arrow = pa.chunked_array([arrow])
-    return pd.Series(pd.array(arrow, dtype=pd.ArrowDtype(kind)))
+    dtype = pd.ArrowDtype(kind)
+    try:
+        dtype.type  # noqa: B018
+    except NotImplementedError:
+        # pandas cannot tell what the values of such a column are, as of intervals of months: they are what they are
+        return pd.Series(arrow.to_pylist(), dtype=object)
+    return pd.Series(pd.array(arrow, dtype=dtype))
 
 
 def column_of(values: Any, name: str) -> "pd.Series[Any]":
@@ -124,7 +132,8 @@ def column_of(values: Any, name: str) -> "pd.Series[Any]":
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise DataError(f"{name}: expected an array of one dimension, got {values.ndim}")
-        return _plain(pd.Series(values))
+        # pandas would make text of Arrow's of these, which has no place for half of a surrogate pair
+        return _plain(pd.Series(values, dtype=object if values.dtype.kind in "OU" else None))
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise DataError(f"{name}: expected an array or a list, got {type(values).__name__}")
     # value by value, so that integers beside a missing one stay exact

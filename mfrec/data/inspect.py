@@ -14,8 +14,8 @@ import pandas as pd
 from mfrec.data.files import Found, Reading, as_ids, read_everything
 from mfrec.data.interactions import Interactions, log
 from mfrec.data.numbers import numbers
-from mfrec.data.refusals import RefusedError
-from mfrec.data.streams import STDIN, name_of
+from mfrec.data.refusals import Doubt, RefusedError
+from mfrec.data.streams import STDIN, check_path, name_of
 from mfrec.data.table import Table
 from mfrec.data.times import times
 from mfrec.directions import SIDES, Pair
@@ -111,6 +111,7 @@ def inspect_table(path: str | Path, how: Reading | None = None) -> Inspection:
         When there is no such file.
     """
     how = how or Reading()
+    check_path(path)
     if str(path) != STDIN and not Path(path).exists():
         raise DataError(f"no such file: {path}")
     problems: list[str] = []
@@ -131,6 +132,8 @@ def inspect_table(path: str | Path, how: Reading | None = None) -> Inspection:
         name_of(path), found.format, table.separator, found.encoding if text else None, len(table), columns,
         notes=(*found.notes, *table.notes),
     )  # fmt: skip
+    problems += [note for note in report.notes if isinstance(note, Doubt)]
+    report = replace(report, notes=tuple(note for note in report.notes if not isinstance(note, Doubt)))
     missing = [side for side in SIDES if side not in chosen]
     if missing:
         problems += [_NOT_FOUND.format(side) for side in missing]
@@ -294,10 +297,12 @@ def _with_interactions(
         first, last = (pd.Timestamp(int(t), unit="s").isoformat() for t in _ends(interactions.times))
         read = times(table.columns[chosen["time"]], "", rows.get("time_format"), how.decimal)
         kind = f"{read.kind}, from {first} to {last}"
+    notes = tuple(dict.fromkeys((*report.notes, *interactions.notes)))
     return replace(
         report, users=n_users, items=n_items, pairs=len(interactions), repeated=repeated, times=kind,
-        density=len(interactions) / (n_users * n_items), problems=tuple(problems),
-        notes=tuple(dict.fromkeys((*report.notes, *interactions.notes))), fit=_command(path, chosen, how, rows),
+        density=len(interactions) / (n_users * n_items),
+        problems=tuple(dict.fromkeys((*problems, *(note for note in notes if isinstance(note, Doubt))))),
+        notes=tuple(note for note in notes if not isinstance(note, Doubt)), fit=_command(path, chosen, how, rows),
     )  # fmt: skip
 
 

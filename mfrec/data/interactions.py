@@ -1,7 +1,7 @@
 """`Interactions`: user-item interactions as one sparse matrix with ids, labels and times."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,7 @@ class Interactions:
             an ambiguous order, or a weight that leaves float32.
         """
         named = {"user": user, "item": item, "weight": weight, "time": time}
+        _check_named(named)
         labels = Pair(user_labels, item_labels)
         texts = [name for name in labels if isinstance(name, str)]
         wanted = [name for name in named.values() if name is not None]
@@ -176,19 +177,24 @@ class Interactions:
         Parameters
         ----------
         matrix
-            Of any sparse format; repeated entries are summed, as scipy does.
+            Of any sparse format and any type of real numbers; repeated entries are summed as float64, with a note.
         user_ids, item_ids
             The ids of the rows and of the columns; their positions without them.
 
         Raises
         ------
         DataError
-            When it is no sparse matrix, has no values above zero or others too, or the ids do not fit.
+            When it is no sparse matrix of real numbers, has no values above zero or others too, a sum leaves float32,
+            or the ids do not fit.
         """
         if not issparse(matrix) or len(matrix.shape) != 2:
             raise DataError(f"expected a sparse matrix of scipy, got {type(matrix).__name__}")
-        entries = csr_matrix(matrix).tocoo()
-        stored = entries.data != 0
+        if matrix.dtype.kind not in "buif":
+            raise DataError(f"the matrix holds values of type {matrix.dtype}: weights are real numbers")
+        # scipy would sum repeated entries in the type of the matrix, which may not hold the sum
+        entries = matrix.tocoo()
+        values = entries.data.astype(np.float64)
+        stored = values != 0
         numbers = Pair(entries.row[stored].astype(np.int64), entries.col[stored].astype(np.int64))
         given = Pair(user_ids, item_ids)
         notes: tuple[str, ...] = (f"{int((~stored).sum())} stored zeros were left out",) if not stored.all() else ()
@@ -202,8 +208,8 @@ class Interactions:
             columns[side] = ids.iloc[numbers[side]].reset_index(drop=True)
             empty = count - len(np.unique(numbers[side]))
             notes += (f"{empty} of {count} {side}s have no interaction and were left out",) if empty else ()
-        columns["weight"] = pd.Series(entries.data[stored])
-        table = Table(columns, "the matrix", notes=notes)
+        columns["weight"] = pd.Series(values[stored])
+        table = Table(columns, "the matrix", notes=notes, cells=(numbers.user, numbers.item))
         if not len(table):
             raise DataError("the matrix has no values: there is nothing to learn from")
         return cls.of_table(table, {"user": "user", "item": "item", "weight": "weight", "time": None}, Pair(None, None))
@@ -266,6 +272,7 @@ class Interactions:
         """
         how = Reading(sep, decimal, encoding, header, quoting, format)
         named = {"user": user, "item": item, "weight": weight, "time": time}
+        _check_named(named)
         if not header:
             named = {role: name if name is None else str(name) for role, name in named.items()}
         labels = Pair(user_labels, item_labels)
@@ -549,6 +556,17 @@ def _is_near(times: NDArray[np.float64]) -> NDArray[np.bool_]:
     first, last = np.quantile(times, 0.01, method="higher"), np.quantile(times, 0.99, method="lower")
     near: NDArray[np.bool_] = (times >= first - (last - first)) & (times <= last + (last - first))
     return near
+
+
+def _check_named(named: dict[str, Any]) -> None:
+    """Raise ParameterError unless each is the name of one column, and user and item are two."""
+    for role, name in named.items():
+        if name is None and role not in SIDES:
+            continue
+        if name is None or not isinstance(name, Hashable):
+            raise ParameterError(f"{role} must be the name of one column, got {clip(name)} ({type(name).__name__})")
+    if named["user"] == named["item"]:
+        raise ParameterError(f"column {named['user']!r} is named as both user and item: name two columns")
 
 
 def _positions(rows: ArrayLike, count: int) -> Numbers:

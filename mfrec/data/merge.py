@@ -81,7 +81,7 @@ def merge(
     if not np.isfinite(stored).all():
         raise DataError(
             f"the weights of a repeated pair add up to {merged[~np.isfinite(stored)][0]:g}, more than float32 holds: "
-            "scale the weights, or choose another --aggregate (aggregate in Python)"
+            "scale the weights, or make them one by another rule than their sum"
         )
     latest = None
     if times is not None:

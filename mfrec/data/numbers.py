@@ -56,6 +56,9 @@ def numbers(column: "pd.Series[Any]", decimal: str = ".", what: str = "") -> Par
                       (codes >= 0) & by_category.wrong[codes])  # fmt: skip
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_integer_dtype(dtype):
         missing = column.isna().to_numpy(bool)
+        if pd.api.types.is_bool_dtype(dtype) and missing.any():
+            # 0 stands for none, and Arrow's truth has no 0
+            column = column.astype("boolean")
         signed = not pd.api.types.is_unsigned_integer_dtype(dtype)
         whole = column.to_numpy(np.int64 if signed else np.uint64, na_value=0) if missing.any() else column.to_numpy()
         if not signed and len(whole) and int(whole.max()) >= 2**63:
@@ -66,6 +69,27 @@ def numbers(column: "pd.Series[Any]", decimal: str = ".", what: str = "") -> Par
         missing = np.isnan(values)
         return Parsed(np.where(missing, 0.0, values), missing, np.zeros(len(values), bool))
     return _of_values(column.astype(object).tolist(), decimal, what)
+
+
+def is_plain_integer(text: str) -> bool:
+    """Whether a text is an integer of 64 bits, written as Python writes it."""
+    if not text.removeprefix("-").isdecimal() or not text.isascii():
+        return False
+    # no number of 64 bits has more than 19 digits
+    return len(text) <= 20 and str(int(text)) == text and -(2**63) <= int(text) < 2**63
+
+
+def moments_in(column: "pd.Series[Any]") -> str | None:
+    """Return the type of the dates or durations in a column, in words; None where it holds none."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return moments_in(pd.Series(column.cat.categories))
+    kind = str(column.dtype)
+    if kind == "object":
+        # NaT is unlike itself
+        return next((type(v).__name__ for v in column if isinstance(v, MOMENTS) and v == v), None)  # noqa: PLR0124
+    moments = pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype)
+    named = kind.startswith(("timestamp", "date", "duration", "time", "period", "interval"))
+    return kind if moments or named else None
 
 
 def _of_values(values: list[Any], decimal: str, what: str) -> Parsed:

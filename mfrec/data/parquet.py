@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from mfrec.data.frames import of_arrow
-from mfrec.data.refusals import RefusedError, require_columns, require_once
+from mfrec.data.refusals import Doubt, RefusedError, require_columns, require_once
 from mfrec.data.table import Table
 from mfrec.errors import DataError
 
@@ -21,7 +21,8 @@ _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 def read_parquet(source: Path | BinaryIO, name: str, names: list[str] | None) -> Table:
     """Read columns of a file, a folder of parts, or a stream; all of them where ``names`` is None.
 
-    Of a folder, files and folders that begin with ``_`` or ``.`` are skipped, and a folder ``day=2024-01-02`` gives
+    All are those that every part has, with a note on the others, for nobody can name them without a refusal. Of a
+    folder, files and folders that begin with ``_`` or ``.`` are skipped, and a folder ``day=2024-01-02`` gives
     its files a column.
 
     Raises
@@ -40,12 +41,29 @@ def read_parquet(source: Path | BinaryIO, name: str, names: list[str] | None) ->
         # the end of a Parquet file says where things are, so a stream is read whole
         files = [(io.BytesIO(source.read()), name, {})]
     parts = [_read(*file, names) for file in files]
+    notes: tuple[str, ...] = ()
+    if names is None:
+        parts, notes = _shared(parts, [label for _, label, _ in files], name)
     try:
         whole = pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"{name}: its parts do not agree: {_first_line(error)}") from None
     columns = {column: of_arrow(whole.column(column)) for column in whole.column_names}
-    return Table(columns, name)
+    return Table(columns, name, notes=notes)
+
+
+def _shared(parts: list[Any], labels: list[str], name: str) -> tuple[list[Any], tuple[str, ...]]:
+    """Return the parts with the columns that all of them have, and notes on the others."""
+    every = dict.fromkeys(column for part in parts for column in part.column_names)
+    notes = []
+    for column in list(every):
+        lacking = [label for part, label in zip(parts, labels, strict=True) if column not in part.column_names]
+        if lacking:
+            del every[column]
+            notes.append(Doubt(f"{lacking[0]} has no column {column!r}, which other parts have: it cannot be read"))
+    if not every:
+        raise RefusedError(f"{name}: no column is in all of its parts: {notes[0]}")
+    return [part.select(list(every)) for part in parts], tuple(notes)
 
 
 def is_parts(path: Path) -> bool:

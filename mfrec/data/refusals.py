@@ -25,6 +25,12 @@ class RefusedError(DataError):
         self.options = options
 
 
+class Doubt(str):
+    """A note on what was read, but is probably not what was meant: `mfrec inspect` lists it as a problem."""
+
+    __slots__ = ()
+
+
 def require_columns(have: Iterable[Any], names: Iterable[Any], what: str) -> None:
     """Raise RefusedError unless every named column is there; the message lists what there is, and near misses."""
     have = list(have)

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import lzma
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -62,6 +63,12 @@ def beginning(stream: Any, name: str) -> bytes:
 
 def _broken(name: str, error: Exception) -> DataError:
     return DataError(f"{name} cannot be read: {str(error) or 'it ends too early'}")
+
+
+def check_path(path: Any) -> None:
+    """Raise ParameterError for anything else than the path of one file or folder."""
+    if not isinstance(path, str | os.PathLike):
+        raise ParameterError(f"expected the path of one file or folder, got {type(path).__name__}: name one path")
 
 
 def name_of(path: str | Path) -> str:

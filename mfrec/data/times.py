@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mfrec.data.numbers import Parsed, numbers
-from mfrec.data.refusals import RefusedError, clip
+from mfrec.data.refusals import Doubt, RefusedError, clip
 from mfrec.errors import ParameterError
 
 # (unit, how many to the second, magnitudes below this one are of the unit): seconds reach to the year 5138, and
@@ -42,6 +42,8 @@ _FORMATS = tuple(
 )  # fmt: skip
 # whole numbers that are rather dates than counts of anything: (digits, format)
 _DATES = ((4, "%Y"), (8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
+# seconds below this one are before 1973: rather counts of days or of something else
+_RECENT = 10**8
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -58,7 +60,7 @@ class Times:
     kind
         What the column holds, in words: "dates", or numbers of a unit.
     notes
-        What was taken for what.
+        What was taken for what; a `Doubt` where it is hardly meant.
     """
 
     seconds: NDArray[np.int64]
@@ -200,7 +202,9 @@ def _of_numbers(parsed: Parsed, what: str) -> Times:
     # whole numbers stay exact
     scaled = values // per_second if values.dtype == np.int64 else np.floor(values / per_second)
     seconds = scaled.astype(np.int64, copy=False)
-    notes = () if per_second == 1 else (f"{what} was read as {unit} since 1970",)
+    notes: tuple[str, ...] = () if per_second == 1 else (f"{what} was read as {unit} since 1970",)
+    if per_second == 1 and 0 < max(abs(int(seconds.min())), abs(int(seconds.max()))) < _RECENT:
+        notes = (Doubt(f"{what} was read as seconds since 1970: all lie before 1973"),)
     return Times(seconds, missing, wrong & ~missing, f"{unit} since 1970", notes)
 
 
@@ -221,19 +225,25 @@ def _unit(values: NDArray[Any], what: str) -> tuple[str, int]:
 
 
 def _refuse_dates(values: NDArray[Any], unusable: NDArray[np.bool_], what: str) -> None:
-    """Refuse whole numbers that are all dates when read by their digits, such as 20240102."""
+    """Refuse numbers of which at least half are dates when read by their digits, such as 20240102.
+
+    Not all need to be: a day that no month has, or a 0, is a fault of one row.
+    """
     values = values[~unusable] if unusable.any() else values
     low, high = float(values.min()), float(values.max())
     for digits, form in _DATES:
-        if not (1900 * 10 ** (digits - 4) <= low and high < 2101 * 10 ** (digits - 4)):
+        first, end = 1900 * 10 ** (digits - 4), 2101 * 10 ** (digits - 4)
+        if high < first or low >= end or not ((values >= first) & (values < end)).any():
             continue
         distinct = pd.unique(pd.Series(values))
-        if (distinct != np.floor(distinct)).any():
-            return
-        texts = pd.Series([str(int(value)) for value in distinct], dtype=object)
-        if pd.to_datetime(texts, format=form, errors="coerce").notna().all():
+        likely = distinct[(distinct >= first) & (distinct < end) & (distinct == np.floor(distinct))]
+        if 2 * len(likely) < len(distinct):
+            continue
+        texts = pd.Series([str(int(value)) for value in likely], dtype=object)
+        dates = pd.to_datetime(texts, format=form, errors="coerce").notna().to_numpy(bool)
+        if len(dates) and 2 * int(dates.sum()) >= len(distinct):
             raise RefusedError(
-                f"{what} holds {texts[0]}, which looks like a date: say --time-format {form} "
+                f"{what} holds {texts[int(dates.argmax())]}, which looks like a date: say --time-format {form} "
                 f"(time_format in Python), or convert it to seconds since 1970",
                 time_format=form,
             )

@@ -15,7 +15,8 @@ from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 
 import mfrec
 from mfrec.data.interactions import Interactions
-from mfrec.errors import DataError
+from mfrec.data.refusals import Doubt
+from mfrec.errors import DataError, ParameterError
 
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
@@ -35,6 +36,10 @@ def rows(found: Interactions, *columns: str) -> list[tuple[Any, ...]]:
 
 def arrow(values: list[Any], kind: Any) -> Any:
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values, kind)))
+
+
+def arrow_intervals() -> Any:
+    return pa.array([(1, 2, 3), (0, 1, 0)], pa.month_day_nano_interval())
 
 
 FRAMES: dict[str, Callable[[], Any]] = {
@@ -79,6 +84,20 @@ def test_polars_is_read_where_pyarrow_is_missing() -> None:
     assert done.stdout.strip() == str(ROWS), done.stderr
 
 
+def test_wide_integers_of_polars_are_read() -> None:
+    wide = pl.DataFrame(COLUMNS).with_columns(
+        pl.col("what", "t").cast(pl.Int128), n=pl.Series([3, 4, 1]).cast(pl.Int128)
+    )
+    assert rows(Interactions.from_frame(wide, **NAMES)) == [(*row[:2], 2 * row[2], row[3]) for row in ROWS]
+    with pytest.raises(DataError, match="integers beyond 64 bits"):
+        Interactions.from_frame(wide.with_columns(pl.col("what") * 4), **NAMES)
+
+
+def test_a_missing_truth_is_left_out_where_rows_may_be() -> None:
+    frame = pl.DataFrame({"user": [1, 2], "item": [1, 2], "w": [True, None]})
+    assert rows(Interactions.from_frame(frame, weight="w", drop_invalid=True)) == [(1, 1, 1.0)]
+
+
 IDS: dict[str, tuple[Any, list[Any] | str]] = {
     "whole floats": ([1.0, 2.0], [1, 2]),
     "nullable whole floats": (pd.array([1.0, 2.0], "Float64"), [1, 2]),
@@ -89,10 +108,22 @@ IDS: dict[str, tuple[Any, list[Any] | str]] = {
     "big-endian": (np.array([1, 2], ">i8"), [1, 2]),
     "texts of NumPy": (np.array(["a", "b"]), ["a", "b"]),
     "decimals that are whole": (np.array([Decimal(1), Decimal(2)], object), [1, 2]),
+    "floats below 2**53": ([1.0, 2.0**53 - 1], [1, 2**53 - 1]),
+    "short floats": (np.array([1, 2**24 - 1], "f4"), [1, 2**24 - 1]),
+    "categories of floats that no row has": (pd.Categorical([1, 2], categories=[1, 2, 2.5]), [1, 2]),
     "beyond int64": (np.array([1, 2**63], object), r"above 2\*\*63 - 1"),
     "beyond int64, unsigned": (np.array([1, 2**63], np.uint64), r"above 2\*\*63 - 1"),
-    "floats beyond 2**53": ([1.0, 2.0**53 + 2], r"floats beyond 2\*\*53"),
-    "floats beside large integers": (np.array([1.0, 2**53 + 1], object), r"both floats and integers beyond 2\*\*53"),
+    "floats from 2**53": ([1.0, 2.0**53], r"float64 from 2\*\*53 on"),
+    "floats from -2**53": ([1.0, -(2.0**53)], r"float64 from 2\*\*53 on"),
+    "short floats from 2**24": (np.array([1, 2**24], "f4"), r"float32 from 2\*\*24 on"),
+    "shorter floats from 2**11": (np.array([1, 2**11], "f2"), r"float16 from 2\*\*11 on"),
+    "nullable short floats": (pd.array([1, 2**24], "Float32"), r"float32 from 2\*\*24 on"),
+    "Arrow's short floats": (arrow([1.0, 2.0**24], pa.float32()), r"float32 from 2\*\*24 on"),
+    "Arrow's shorter floats": (arrow([np.float16(1), np.float16(2**11)], pa.float16()), r"float16 from 2\*\*11 on"),
+    "objects of short floats": (np.array([np.float32(2**24), 2**24], object), r"float32 from 2\*\*24 on"),
+    "categories of short floats": (pd.Categorical(np.array([1, 2**24], "f4")), r"float32 from 2\*\*24 on"),
+    "decimals beyond floats": (np.array([Decimal(2**53 + 1), Decimal(2)], object), r"float64 from 2\*\*53 on"),
+    "floats beside large integers": (np.array([1.0, 2**53], object), r"both floats and integers from 2\*\*53 on"),
     "fractions": ([1.0, 1.5], "1.5 is no whole number"),
     "infinite": ([1.0, np.inf], "inf is no whole number"),
     "numbers and texts": (np.array([1, "1"], object), "values of type int, str"),
@@ -102,6 +133,14 @@ IDS: dict[str, tuple[Any, list[Any] | str]] = {
     "complex": ([1j, 2j], "values of type complex"),
     "lists": (pd.Series([[1], [2]]), "values of type list"),
     "a line break": (["a\nb", "c"], r"row 0: the id 'a\\nb' .* has a line break"),
+    "half of a surrogate pair": (
+        pd.Series(["a", "\ud800"], dtype=object),
+        r"row 1: the id '\\ud800' .* is no valid Unicode",
+    ),
+    "an empty text": (["", "c"], "user column 'user': 1 missing .first in row 0."),
+    "an empty text among objects": (np.array(["a", ""], object), "user column 'user': 1 missing .first in row 1."),
+    "an empty text among Arrow's": (arrow(["a", ""], pa.string()), "user column 'user': 1 missing"),
+    "an empty category": (pd.Categorical(["", "b"]), "user column 'user': 1 missing"),
     "too long": (["a" * 501, "c"], "is longer than 500 characters"),
 }
 
@@ -166,7 +205,25 @@ TIMES: dict[str, tuple[Any, list[int] | str]] = {
     "several units": ([MOMENT, MOMENT * 1000], "several units"),
     "compact dates": ([20240102, 20240103], "--time-format %Y%m%d"),
     "compact moments": ([20240102103000, 20240103103000], "--time-format %Y%m%d%H%M%S"),
+    "compact dates, one of no month": ([20240101, 20240230], "holds 20240101, .* --time-format %Y%m%d"),
+    "compact dates beside a 0": ([0, 20240101], "holds 20240101, .* --time-format %Y%m%d"),
+    "compact dates beside a fraction": ([0.5, 20240101], "holds 20240101, .* --time-format %Y%m%d"),
+    "years beside a 0": ([2019, 0], "holds 2019, .* --time-format %Y"),
+    "counts of days, all before 1973": ([19000, 19001], [19000, 19001]),
+    "compact counts, all before 1973": ([20241301, 20249999], [20241301, 20249999]),
+    "a little, all before 1973": ([-1, 10**8 - 1], [-1, 10**8 - 1]),
+    "a little and later": ([-1, 10**8], [-1, 10**8]),
+    "nothing but 0": ([0, 0], [0, 0]),
+    "intervals": (arrow_intervals(), "neither numbers nor dates"),
     "missing": ([pd.Timestamp("2020-01-01"), pd.NaT], "1 missing"),
+    "categories of texts that no row has": (
+        pd.Categorical(["2024-01-02", "2024-01-02"], categories=["2024-01-02", "soon"]),
+        [1704153600, 1704153600],
+    ),
+    "categories of numbers that no row has": (
+        pd.Categorical([MOMENT, MOMENT + 1], categories=[MOMENT, MOMENT + 1, MOMENT * 1000]),
+        [MOMENT, MOMENT + 1],
+    ),
     "infinite": ([1.0, np.inf], "1 not read as seconds since 1970"),
 }
 
@@ -174,7 +231,8 @@ TIMES: dict[str, tuple[Any, list[int] | str]] = {
 @pytest.mark.parametrize("case", TIMES)
 def test_times_of_every_dtype(case: str) -> None:
     values, expected = TIMES[case]
-    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "t": values})
+    frame: Any = pd.DataFrame({"user": [1, 2], "item": [1, 2]})
+    frame = pa.table({**frame, "t": values}) if isinstance(values, pa.Array) else frame.assign(t=values)
     if isinstance(expected, str):
         with pytest.raises(DataError, match=expected) as caught:
             Interactions.from_frame(frame, time="t")
@@ -183,6 +241,8 @@ def test_times_of_every_dtype(case: str) -> None:
     found = Interactions.from_frame(frame, time="t")
     assert found.times is not None
     assert found.times.tolist() == expected
+    doubts = [note for note in found.notes if isinstance(note, Doubt)]
+    assert doubts == (["time column 't' was read as seconds since 1970: all lie before 1973"] if "1973" in case else [])
     unit = next((unit for unit in ("milli", "micro", "nano") if unit in case), None)
     assert (f"read as {unit}seconds" in " ".join(found.notes)) if unit else True
 
@@ -193,7 +253,15 @@ WEIGHTS: dict[str, tuple[Any, list[float] | str]] = {
     "decimals": ([Decimal("1.5"), Decimal(2)], [1.5, 2]),
     "Arrow decimals": (arrow([Decimal("1.5"), Decimal(2)], pa.decimal128(9, 2)), [1.5, 2]),
     "categories": (pd.Categorical([1, 2]), [1, 2]),
+    "categories of numbers and a comma that no row has": (
+        pd.Categorical(["1", "2"], categories=["1", "2", "1,5"]),
+        [1, 2],
+    ),
+    "categories of dates that no row has": (pd.Categorical([1, 2], categories=[1, 2, NAIVE[0]]), [1, 2]),
     "truth": ([True, True], [1, 1]),
+    "truth with a missing one": (arrow([True, None], pa.bool_()), "1 missing .first in row 1."),
+    "nullable truth with a missing one": (pd.array([True, None], "boolean"), "1 missing .first in row 1."),
+    "intervals": (arrow_intervals(), "must be numeric"),
     "a missing one": ([1, None], "weight column 'w': 1 missing"),
     "a nullable missing one": (pd.array([1, None], "Int64"), "weight column 'w': 1 missing"),
     "an empty text": (["1", ""], "1 missing"),
@@ -213,7 +281,8 @@ WEIGHTS: dict[str, tuple[Any, list[float] | str]] = {
 @pytest.mark.parametrize("case", WEIGHTS)
 def test_weights_of_every_dtype(case: str) -> None:
     values, expected = WEIGHTS[case]
-    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "w": values})
+    frame: Any = pd.DataFrame({"user": [1, 2], "item": [1, 2]})
+    frame = pa.table({**frame, "w": values}) if isinstance(values, pa.Array) else frame.assign(w=values)
     if isinstance(expected, str):
         with pytest.raises(DataError, match=expected):
             Interactions.from_frame(frame, weight="w")
@@ -221,7 +290,8 @@ def test_weights_of_every_dtype(case: str) -> None:
     assert Interactions.from_frame(frame, weight="w").weights.tolist() == expected
 
 
-REPEATED = pd.DataFrame({"user": [1, 1, 1, 2], "item": [7, 7, 7, 7], "w": [2.0, 5.0, 4.0, 1.0], "t": [30, 20, 10, 5]})
+REPEATED = pd.DataFrame({"user": [1, 1, 1, 2], "item": [7, 7, 7, 7], "w": [2.0, 5.0, 4.0, 1.0]})
+REPEATED["t"] = [MOMENT + 30, MOMENT + 20, MOMENT + 10, MOMENT]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +311,7 @@ def test_repeated_pairs_become_one_by_a_rule(
     assert found.weights.tolist() == pytest.approx(weights)
     assert found.notes == (f"2 repeated (user, item) pairs {note}",)
     assert found.times is not None
-    assert found.times.tolist() == [30, 5]
+    assert found.times.tolist() == [MOMENT + 30, MOMENT]
     assert Interactions.from_frame(REPEATED, weight="w", aggregate=aggregate).weights.tolist() == pytest.approx(
         without_time
     )
@@ -265,6 +335,23 @@ def test_a_sparse_matrix_is_read(make: Callable[[Any], Any]) -> None:
     assert rows(named) == [("a", 6, 3.0), ("a", BIG, 1.0), ("c", 5, 2.0)]
 
 
+@pytest.mark.parametrize("make", [csr_matrix, csc_matrix, coo_matrix])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i8", "f4", "f8", "?"])
+def test_repeated_entries_are_summed_in_no_narrow_type(make: Any, dtype: str) -> None:
+    high = {"u1": 200, "i1": 100, "?": True}.get(dtype, 300)
+    entries = coo_matrix((np.array([high, high, 1], dtype), ([0, 0, 1], [1, 1, 0])), (2, 2))
+    if make is not coo_matrix:
+        # compressed, and not summed
+        places, bounds = ([1, 1, 0], [0, 2, 3]) if make is csr_matrix else ([1, 0, 0], [0, 1, 3])
+        values = [high, high, 1] if make is csr_matrix else [1, high, high]
+        entries = make((np.array(values, dtype), places, bounds), (2, 2))
+    before = entries.copy()
+    found = Interactions.from_sparse(entries)
+    assert rows(found) == [(0, 1, 2.0 * high), (1, 0, 1.0)]
+    assert found.notes == ("1 repeated (user, item) pairs were summed",)
+    assert (entries.data == before.data).all()
+
+
 def test_stored_zeros_are_no_interactions() -> None:
     matrix = csr_matrix(([1.0, 0.0], ([0, 0], [0, 1])), (1, 2))
     assert "1 stored zeros were left out" in Interactions.from_sparse(matrix).notes
@@ -275,7 +362,38 @@ def test_stored_zeros_are_no_interactions() -> None:
     [
         (lambda: Interactions.from_sparse(np.eye(2)), "expected a sparse matrix of scipy, got ndarray"),
         (lambda: Interactions.from_sparse(csr_matrix((2, 2))), "has no values"),
-        (lambda: Interactions.from_sparse(csr_matrix(-np.eye(2))), "2 negative"),
+        (
+            lambda: Interactions.from_sparse(csr_matrix(-np.eye(2))),
+            r"^the matrix has 2 of 2 entries .*: the values: 2 negative \(first in entry \(0, 0\)\)\. Mend them",
+        ),
+        (lambda: Interactions.from_sparse(csr_matrix([[0, np.nan], [1, 0]])), r"1 missing \(first in entry \(0, 1\)\)"),
+        (
+            lambda: Interactions.from_sparse(csr_matrix(np.eye(2)), user_ids=[1, None]),
+            r"user_ids: 1 missing \(first in entry \(1, 1\)\)",
+        ),
+        (lambda: Interactions.from_sparse(csr_matrix(1j * np.eye(2))), "values of type complex128: weights are real"),
+        (
+            lambda: Interactions.from_frame(pd.DataFrame({"a": [1]}), user="a", item="a"),
+            "'a' is named as both user and",
+        ),
+        (
+            lambda: Interactions.from_frame(pd.DataFrame({"a": [1]}), user=["a"]),  # type: ignore[arg-type]
+            "user must be the name of one column, got",
+        ),
+        (
+            lambda: Interactions.from_frame(pd.DataFrame({"a": [1]}), user=None),  # type: ignore[arg-type]
+            "user must be the name of one column, got None",
+        ),
+        (
+            lambda: Interactions.from_frame(pd.DataFrame({"a": [1]}), user="a", time={}),  # type: ignore[arg-type]
+            "time must be the name of one column, got {}",
+        ),
+        (
+            lambda: Interactions.read(["a.csv"]),  # type: ignore[arg-type]
+            "expected the path of one file or folder, got list",
+        ),
+        (lambda: Interactions.read("a.csv", user=["a"]), "user must be the name of one column, got"),
+        (lambda: Interactions.read("a.csv", header=False, user=1, item=1), "column 1 is named as both user and item"),
         (lambda: Interactions.from_sparse(csr_matrix(np.eye(2)), user_ids=[1]), "1 user_ids for a matrix of shape"),
         (lambda: Interactions.from_sparse(csr_matrix(np.eye(2)), item_ids=["a", "a"]), "item_ids has 'a' more than"),
         (lambda: Interactions.from_arrays([1, 2], [1]), "arrays of several lengths: 2 users, 1 items"),
@@ -289,7 +407,7 @@ def test_stored_zeros_are_no_interactions() -> None:
     ],
 )
 def test_what_is_wrong_is_named(call: Callable[[], Any], message: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises((DataError, ParameterError), match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
 
@@ -325,6 +443,15 @@ def test_what_is_no_interactions_gets_one_line(value: Any, call: str) -> None:
         with pytest.raises(DataError, match=call) as caught:
             function(value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", ["title", {1: "\ud800", 2: "b"}])
+def test_a_label_that_cannot_be_written_is_refused(labels: Any) -> None:
+    frame = pd.DataFrame({"user": [1, 2], "item": [1, 2], "title": pd.Series(["a", "\udfff"], dtype=object)})
+    with pytest.raises(DataError, match=r"label.*: '\\ud\w+' is no valid Unicode"):
+        Interactions.from_frame(frame, item_labels=labels)
+    with pytest.raises(DataError, match=r"the id .* is no valid Unicode"):
+        Interactions.from_arrays(np.array(["\ud800"]), [1])
 
 
 @settings(max_examples=60)

@@ -54,6 +54,13 @@ FAULTY: dict[str, tuple[str | bytes, list[str], list[str]]] = {
                           ["--time-format", "%d/%m/%Y"]),
     "an order of times": ("user,item,time\n1,2,03/01/2024\n2,2,04/01/2024\n1,3,04/01/2024\n",
                           ["the line below does without this time"], []),
+    "times of another unit": ("user,item,time\n1,2,19000\n2,2,19001\n1,3,19001\n", ["all lie before 1973"],
+                              ["--time-col", "time"]),
+    "dates by their digits": ("user,item,time\n1,2,20240101\n2,2,20240230\n1,3,20240102\n1,2,0\n2,3,20240101\n",
+                              ["say --time-format %Y%m%d", "2 of 5 rows"], ["--time-format", "--drop-invalid"]),
+    "spaces around ids": ("user,item\n1,2\n1 ,2\n1,3\n", ["ids with spaces around them, such as '1 '"], []),
+    "integers beside whole floats": ("user,item\n1.0,2\n2,2\n1.0,3\n", ["written as '1.0' and as '2'"], []),
+    "a line that names the separator": ("sep=;\nuser;item;t\n1;2;a,b,c\n2;2;a\n1;3;a\n", [], []),
     "names with spaces": ("user name,the item\na b,x\na c,x\na b,y\n", [], ["--user-col", "user name"]),
 }  # fmt: skip
 
@@ -112,6 +119,30 @@ def test_the_page_shows_what_inspect_says(
     monkeypatch.chdir(tmp_path)
     Path("plays.csv").write_text(content.lstrip())
     assert shown.strip() == f"$ mfrec inspect plays.csv\n{called(capsys, 'inspect', 'plays.csv').rstrip()}"
+
+
+def test_a_column_that_a_part_lacks_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow")
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    frame = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1, 2]})
+    frame.to_parquet(folder / "0.parquet")
+    frame[["user", "item"]].to_parquet(folder / "1.parquet")
+    found = inspect_table(folder)
+    assert found.problems == (
+        f"{folder / '1.parquet'} has no column 'rating', which other parts have: it cannot be read",
+    )
+    assert found.fit is not None
+    assert "rating" not in found.fit
+    told = called(capsys, *shlex.split(found.fit)[1:], "--factors", "2", "--regularization", "1", "--quiet",
+                  "--out", str(tmp_path / "model"))  # fmt: skip
+    assert "Interactions(2 users x 2 items" in told
+    frame[["user", "rating"]].to_parquet(folder / "1.parquet")
+    found = inspect_table(folder)
+    assert "1.parquet has no column 'item'" in found.problems[0]
+    assert (found.fit, found.problems[1][:35]) == (None, "nothing that can stand for the item")
+    frame[["item"]].to_parquet(folder / "0.parquet")
+    assert "no column is in all of its parts" in inspect_table(folder).problems[0]
 
 
 def test_a_missing_file_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

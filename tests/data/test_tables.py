@@ -16,6 +16,7 @@ import pytest
 
 from mfrec.cli import main
 from mfrec.data import streams
+from mfrec.data.files import read_table
 from mfrec.data.interactions import Interactions
 from mfrec.errors import DataError, ParameterError
 
@@ -77,6 +78,31 @@ READ: dict[str, tuple[str | bytes, dict[str, Any], Rows, str]] = {
     "lists": ("1 10 11\n2 10\n", {"format": "lists"}, [(1, 10), (1, 11), (2, 10)], ""),
     "lists that look like triples": ("1 10 11\n2 10 12\n", {"format": "lists"}, [(1, 10), (1, 11), (2, 10), (2, 12)],
                                      ""),
+    "spaces around an id beside the same without": (
+        "user,item\n10,a\n10 ,b\nx,c\n", {}, [("10", "a"), ("10 ", "b"), ("x", "c")],
+        "user column 'user' has ids with spaces around them, such as '10 ': they are ids of their own"),
+    "ids that differ by the spaces around them": (
+        "user,item\n a,1\na ,2\n", {}, [(" a", 1), ("a ", 2)], "user column 'user' has ids with spaces around them"),
+    "spaces after every separator": (
+        "user,item\n1, 10\n2, 20\n", {}, [(1, " 10"), (2, " 20")], "item column 'item' has ids with spaces"),
+    "spaces in JSON": (
+        '{"user": "a", "item": 1}\n{"user": "a ", "item": 1}\n', {}, [("a", 1), ("a ", 1)], "such as 'a '"),
+    "spaces around ids like no other": ("user,item\n a,1\nb,2\n", {}, [(" a", 1), ("b", 2)], ""),
+    "integers beside whole floats": (
+        "user,item\n1.0,a\n2,a\n", {}, [("1.0", "a"), ("2", "a")],
+        "user column 'user' has whole numbers written as '1.0' and as '2': all ids stay text"),
+    "versions": ("user,item\n1.0,a\n1.5,a\n", {}, [("1.0", "a"), ("1.5", "a")], ""),
+    "a separator that the first line names": (
+        "sep=;\nuser;item\n1;10\n2;20\n", {}, [(1, 10), (2, 20)], "the separator is ';', as the first line says"),
+    "a separator that the first line names in quotes": (
+        b'\xef\xbb\xbf"sep=\t"\r\nuser\titem\r\n1\t10\r\n', {}, [(1, 10)],
+        "the separator is a tab, as the first line says"),
+    "a separator that the first line names, of many commas": (
+        "sep=;\nuser;item\n1,0,0,a;10\n", {}, [("1,0,0,a", 10)], "the separator is ';', as the first line says"),
+    "a separator that is named twice": (
+        "sep=;\nuser|item\n1|10\n", {"sep": "|"}, [(1, 10)], "the first line names the separator, and is no row"),
+    "a separator that the first line names, without a header": (
+        "sep=;\n1;10\n", {"header": False, "user": 0, "item": 1}, [(1, 10)], "as the first line says"),
     "numbers between spaces": ("1 10\n2 20\n", {"sep": " ", "header": False, "user": 0, "item": 1},
                                [(1, 10), (2, 20)], ""),
     "missing integers keep the others exact": (
@@ -146,12 +172,17 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "triples": ("1 10 3\n1 11 1\n2 10 4\n", {}, "look like user, item, count: say --format triples"),
     "lists": ("1 10 3\n2 11\n3 10 4 5\n", {}, "look like a user and its items: say --format lists"),
     "lists that are not triples": ("1 10 3\n2 11\n", {"format": "triples"}, "line 2: expected user, item, count"),
-    "whole floats beyond 2**53": ("user,item\n9007199254740993.0,1\n", {}, "floats beyond 2\\*\\*53"),
+    "whole floats beyond 2**53": ("user,item\n9007199254740993.0,1\n", {}, "floats from 2\\*\\*53 on"),
+    "an empty id in JSON": ('{"user": 1, "item": "a"}\n{"user": 2, "item": ""}\n', {}, "1 missing .first in line 2."),
+    "half of a surrogate pair in JSON": ('{"user": 1, "item": "a\\ud800"}\n', {}, "line 1: the id .* no valid Unicode"),
     "JSON that is cut": ('{"user": 1, "item": 2}\n{"user": 1, "it', {}, "line 2: no JSON object"),
     "a JSON list": ('[{"user": 1, "item": 2}]\n', {}, "write one object per line"),
     "a JSON key twice": ('{"user": 1, "item": 2, "user": 3}\n', {}, "line 1: the key 'user' stands twice"),
     "JSON with a list": ('{"user": 1, "item": [2]}\n', {}, "line 1: 'item' is a list"),
     "JSON with truth": ('{"user": true, "item": 2}\n', {}, "user column 'user' holds values of type bool"),
+    "nothing but a line that names the separator": ("sep=;\n", {}, "is empty but for a line that names the separator"),
+    "a row too wide below a line that names the separator": ("sep=;\nuser;item\n1;2\n1;2;3\n", {}, "line 4: 3 fields"),
+    "one column as both": ("user,item\n1,2\n", {"item": "user"}, "column 'user' is named as both user and item"),
     "nothing but blank lines": ("\n\n", {}, "is empty"),
 }  # fmt: skip
 
@@ -159,7 +190,7 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_table_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     content, options, message = REFUSED[case]
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises((DataError, ParameterError), match=message) as caught:
         Interactions.read(written(tmp_path, content), **options)
     assert "\n" not in str(caught.value)
 
@@ -245,6 +276,19 @@ def test_a_folder_of_parquet_parts_is_one_table(tmp_path: Path) -> None:
         Interactions.read(folder)
 
 
+def test_an_empty_id_is_missing_whatever_the_format(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"user": ["1", "", "2"], "item": ["a", "b", "c"]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "t.parquet")
+    for name in ("t.csv", "t.jsonl", "t.parquet"):
+        with pytest.raises(DataError, match="1 of 3 rows that cannot be used: user column 'user': 1 missing"):
+            Interactions.read(tmp_path / name)
+        table = read_table(tmp_path / name, ["user", "item"], ["user"], ["item"])
+        assert table["user"].isna().tolist() == [False, True, False]
+
+
 def test_parts_whose_types_differ_are_refused_or_exact(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     pd.DataFrame({"user": ["u1"], "item": [10]}).to_parquet(tmp_path / "a.parquet")
@@ -295,6 +339,7 @@ COMMANDS: dict[str, tuple[str, list[str], str]] = {
     "a row too wide": ("user,item\na,b\nc,d,e\n", [], "mfrec: t.csv, line 3: 3 fields"),
     "dirty": (DIRTY, ["--weight-col", "weight"], "--drop-invalid"),
     "commas": ("user;item;n\na;b;1,5\n", ["--weight-col", "n"], "--decimal ,"),
+    "one column as both": (DIRTY, ["--item-col", "user"], "column 'user' is named as both user and item"),
     "an option of tables": ("", ["--no-header"], "--no-header is for tables"),
 }
 
