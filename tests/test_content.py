@@ -357,7 +357,7 @@ def test_a_large_share_of_real_titles_is_ranked_right(movielens_home: Path) -> N
     """Over five seeds the mean is 0.25 among all columns of ml-100k; items counted by their users give 0.22."""
     likes, movies = mfrec.load_movielens("ml-100k"), Catalogue.movielens("ml-100k", "item")
     found = []
-    for seed in (42, 43, 44):
+    for seed in (42, 43):
         params = mfrec.ALSParams(seed=seed)
         report = evaluate_cold(
             likes, movies.table, key=movies.key, **movies.roles, fraction=0.1, k=10, params=params, seed=seed

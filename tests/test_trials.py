@@ -68,8 +68,8 @@ def swapped() -> Interactions:
         ({"seed": 43}, "its seed is 42, here it is 43"),
         ({"plain": True}, "its plain is False, here it is True"),
         (
-            {"base": given_params(factors=4, iterations=2, half_life=3.0, regularization=25.0)},
-            "its base half_life is 0.0, here it is 3.0",
+            {"base": given_params(factors=4, iterations=2, user_scale=0.5, regularization=25.0)},
+            "its base user_scale is 0.0, here it is 0.5",
         ),
         (
             {"base": given_params(factors=4, iterations=2, seed=1, regularization=25.0)},
