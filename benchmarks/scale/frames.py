@@ -44,7 +44,7 @@ LIBRARIES: dict[str, Callable[[pd.DataFrame], Any]] = {
 ids_int = st.one_of(
     st.integers(-(2**63), 2**63 - 1), st.integers(-5, 5), st.sampled_from([2**63 - 1, -(2**63), 2**53 + 1])
 )
-ids_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=8)
+ids_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1, max_size=8)
 ids_float = st.integers(-(2**54), 2**54)
 moments = st.integers(4 * 10**8, 4 * 10**9)
 
