@@ -3,8 +3,8 @@
 It prints one line per data set and protocol, each figure as mean and standard deviation over the seeds. Figures are
 hit rates over held-out events, higher is better.
 
-* ``titles alone``: a tenth of the titles is held out whole and known by its words and year, which is what the
-  two-tower of the report is told of a title. All titles are ranked, seen ones included.
+* ``titles alone``: a tenth of the titles is held out whole, and the features are its words and year, as for the
+  two-tower of the report. All titles are ranked, seen items included.
 * ``--cold item``: a tenth of the items is held out and known by all that the release tells, as `mfrec evaluate
   SOURCE --cold item --test-fraction 0.1 --seed SEED --json` has it. A user's training items are taken out.
 * ``--cold user``: the same for a fifth of the users, where the release tells about them. Recall instead of hit rates.

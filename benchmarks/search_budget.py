@@ -30,9 +30,10 @@ from mfrec.evaluation.splits import random_split
 from mfrec.training.fit import fit_als
 from mfrec.training.params import ALSParams
 from mfrec.training.regularization import derive
+from mfrec.tuning.folds import folds_of
 from mfrec.tuning.space import Space
 from mfrec.tuning.trials import Trial
-from mfrec.tuning.tune import folds_of, tune
+from mfrec.tuning.tune import tune
 
 METRIC, K = "ndcg@20", 20
 MARKS = (15, 30, 60, 120, 300, 600)

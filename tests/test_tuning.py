@@ -20,6 +20,7 @@ from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
 from mfrec.tuning import tune as tuning
+from mfrec.tuning.folds import folds_of
 from mfrec.tuning.params_file import read_params, write_params
 from mfrec.tuning.space import EXTENSIONS, FACTORS, SPACE, Space
 from mfrec.tuning.tune import Tuned, tune
@@ -86,7 +87,7 @@ def test_the_score_of_several_parts_is_their_mean(parts: int) -> None:
 @pytest.mark.parametrize(("count", "parts"), [(6_000, 5), (80_000, 4), (150_000, 2), (700_000, 1)])
 def test_the_fewer_interactions_the_more_parts(count: int, parts: int) -> None:
     interactions = sample(3_000, 2_000, count).interactions
-    assert len(tuning.folds_of(interactions, None, None, 42)) == parts
+    assert len(folds_of(interactions, None, None, 42)) == parts
 
 
 @pytest.mark.parametrize("parts", [0, 6, 2.0, True])
@@ -415,7 +416,7 @@ STRANGERS = Interactions.from_arrays(
 
 def test_a_search_by_time_judges_by_what_known_users_take_next() -> None:
     found = search(12, data=WORLD, base=RECENT, split="time", parts=2)
-    folds = tuning.folds_of(WORLD, None, 2, 42, "time")
+    folds = folds_of(WORLD, None, 2, 42, "time")
     assert [len(train) for train, _ in folds] == [len(train) for train, _ in rolling_time_split(WORLD, 2)]
     first = found.trials[0]
     assert first.params == RECENT
@@ -450,7 +451,7 @@ def test_no_half_life_stands_for_a_long_one() -> None:
         ({"split": "last"}, "unknown split 'last': choose one of random, time"),
         ({"split": "time", "parts": 4}, "parts must be an integer from 1 to 3, got 4"),
         ({"split": "time", "data": LIKES}, "has no times"),
-        ({"split": "time", "data": STRANGERS}, "no user comes back in what was held out by time"),
+        ({"split": "time", "data": STRANGERS}, "no held-out event by time has a user and an item with training data"),
     ],
 )
 def test_a_split_that_cannot_be_made_is_refused(options: dict[str, Any], says: str) -> None:

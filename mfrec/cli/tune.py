@@ -16,10 +16,11 @@ from mfrec.storage.atomic import check_file
 from mfrec.storage.folder import check_target
 from mfrec.training.fit import fit as fit_model
 from mfrec.training.params import ALSParams
+from mfrec.tuning.folds import MOST_PARTS
 from mfrec.tuning.params_file import HeldOut, leak, write_params
 from mfrec.tuning.space import BY_TIME, SPACE
 from mfrec.tuning.trials import Trial
-from mfrec.tuning.tune import MOST_PARTS, Tuned
+from mfrec.tuning.tune import Tuned
 from mfrec.tuning.tune import tune as search
 
 # of ALSParams, what is given rather than searched

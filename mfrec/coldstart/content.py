@@ -31,9 +31,9 @@ COMPONENTS = 32
 # of the solver; a tenth of it is no better and takes longer
 TOLERANCE = 1e-3
 
-# An item's length is its popularity, and new items are told apart by it: where items count by their users, the length
-# is learnt from the popular ones alone, and unpopular items that look like them come out as long. Of users, what the
-# many with a short history take has to be on a list, and popularity by interactions is that of the few with a long
+# An item's length is its popularity, and a list of new items is ordered by it: where items count by their users, the
+# length is learnt from the popular ones alone, and unpopular items that look like them come out as long. Of users, what
+# the many with a short history take has to be on a list, and popularity by interactions is that of the few with a long
 # one. How both were chosen: see the README of `mfrec.evaluation`.
 EXPONENTS = Pair(user=-0.75, item=0.0)
 

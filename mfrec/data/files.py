@@ -1,4 +1,4 @@
-"""Tables from files and streams: which format it is, and what its reader is told."""
+"""Tables from files and streams: the format is detected, and its reader is called with the options given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

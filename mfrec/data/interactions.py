@@ -18,7 +18,9 @@ from mfrec.data.faults import Faults
 from mfrec.data.files import Reading, read_columns
 from mfrec.data.frames import column_of, is_frame, table_of
 from mfrec.data.merge import AGGREGATES, merge
+from mfrec.data.period import is_near, outlying
 from mfrec.data.refusals import clip
+from mfrec.data.sparse import table_of_sparse
 from mfrec.data.table import Table
 from mfrec.directions import SIDES, Pair, Side
 from mfrec.errors import DataError, ParameterError
@@ -32,8 +34,6 @@ log = logging.getLogger("mfrec")
 DAY = 24 * 3600
 # the least recent degree of what has an interaction, as a part of their mean
 LEAST_RECENT = 1e-6
-# of fewer times than this none is far from the others
-FEW_TIMES = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -187,31 +187,7 @@ class Interactions:
             When it is no sparse matrix of real numbers, has no values above zero or others too, a sum leaves float32,
             or the ids do not fit.
         """
-        if not issparse(matrix) or len(matrix.shape) != 2:
-            raise DataError(f"expected a sparse matrix of scipy, got {type(matrix).__name__}")
-        if matrix.dtype.kind not in "buif":
-            raise DataError(f"the matrix holds values of type {matrix.dtype}: weights are real numbers")
-        # scipy would sum repeated entries in the type of the matrix, which may not hold the sum
-        entries = matrix.tocoo()
-        values = entries.data.astype(np.float64)
-        stored = values != 0
-        numbers = Pair(entries.row[stored].astype(np.int64), entries.col[stored].astype(np.int64))
-        given = Pair(user_ids, item_ids)
-        notes: tuple[str, ...] = (f"{int((~stored).sum())} stored zeros were left out",) if not stored.all() else ()
-        columns: dict[str, pd.Series[Any]] = {}
-        for side, count in zip(SIDES, matrix.shape, strict=True):
-            ids = column_of(np.arange(count) if given[side] is None else given[side], f"{side}_ids")
-            if len(ids) != count:
-                raise DataError(f"{len(ids)} {side}_ids for a matrix of shape {matrix.shape}")
-            if ids.duplicated().any():
-                raise DataError(f"{side}_ids has {clip(ids[ids.duplicated()].iloc[0])} more than once")
-            columns[side] = ids.iloc[numbers[side]].reset_index(drop=True)
-            empty = count - len(np.unique(numbers[side]))
-            notes += (f"{empty} of {count} {side}s have no interaction and were left out",) if empty else ()
-        columns["weight"] = pd.Series(values[stored])
-        table = Table(columns, "the matrix", notes=notes, cells=(numbers.user, numbers.item))
-        if not len(table):
-            raise DataError("the matrix has no values: there is nothing to learn from")
+        table = table_of_sparse(matrix, Pair(user_ids, item_ids))
         return cls.of_table(table, {"user": "user", "item": "item", "weight": "weight", "time": None}, Pair(None, None))
 
     @classmethod
@@ -313,7 +289,7 @@ class Interactions:
         merged = merge(rows.user, rows.item, weights, times, (len(maps.user), len(maps.item)), aggregate)
         told = AGGREGATES[aggregate].told
         repeated = (f"{merged.repeated} repeated (user, item) pairs {told}",) if merged.repeated else ()
-        far = _far(merged.times)
+        far = outlying(merged.times)
         notes = (*table.notes, *ids.user.notes, *ids.item.notes, *time_notes, *far, *dropped, *repeated)
         say(notes)
         found = cls(merged.matrix, maps, known, merged.times, notes)
@@ -402,8 +378,7 @@ class Interactions:
         """
         if self.times is None or not len(self):
             return (0.0, 0.0)
-        times = self.times.astype(np.float64)
-        near = times[_is_near(times)]
+        near = self.times[is_near(self.times)]
         return float(near.min()), float(near.max())
 
     def recent_degree(self, half_life: float) -> "Pair[NDArray[np.float32]] | None":
@@ -535,27 +510,6 @@ def require_interactions(value: Any) -> "Interactions":
     module = type(value).__module__.split(".")[0].lstrip("_")
     kind = type(value).__name__ if module == "builtins" else f"{module} {type(value).__name__}"
     raise DataError(f"expected Interactions, got {kind}: call {call} first")
-
-
-def _far(times: Numbers | None) -> tuple[str, ...]:
-    """Return a note on times that lie far from all others, where there are any."""
-    if times is None or not len(times):
-        return ()
-    far = times[~_is_near(times.astype(np.float64))]
-    if not len(far):
-        return ()
-    shown = np.datetime64(int(far[0]), "s")
-    lie = "time lies" if len(far) == 1 else "times lie"
-    return (f"{len(far)} of {len(times)} {lie} far from the others, such as {shown}: what is recent is told without",)
-
-
-def _is_near(times: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which times are not far from all others; of a few, all are near."""
-    if len(times) < FEW_TIMES:
-        return np.ones(len(times), bool)
-    first, last = np.quantile(times, 0.01, method="higher"), np.quantile(times, 0.99, method="lower")
-    near: NDArray[np.bool_] = (times >= first - (last - first)) & (times <= last + (last - first))
-    return near
 
 
 def _check_named(named: dict[str, Any]) -> None:

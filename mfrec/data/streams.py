@@ -200,6 +200,9 @@ def _check(whole: bytes, name: str, lines: int) -> None:
     if b"\0" in whole:
         line = lines + 1 + whole.count(b"\n", 0, whole.index(b"\0"))
         wide = "utf-16-be" if whole[:1] == b"\0" else "utf-16-le"
+        if whole.count(b"\0") < len(whole) // 4:
+            # text in UTF-16 is zeros by a third or more, but for scripts whose bytes are no such text either
+            raise RefusedError(f"{name} cannot be read as CSV or other text: line {line} has a byte 0; is it a table?")
         raise RefusedError(
             f"{name} cannot be read as CSV or other text: line {line} has a byte 0; if this is UTF-16, "
             f"say --encoding {wide}",

@@ -12,8 +12,7 @@ from mfrec.evaluation.ranking import Scorer, Task, by_scores
 from mfrec.model.ids import IdMap
 from mfrec.training.params import ALSParams, given
 
-# choices are made on a sample of users with so many interactions, so many of whom are asked for, judged by the NDCG of
-# lists of this length
+# a sample of so many interactions, at most so many query users, and the cut-off of NDCG
 INTERACTIONS, USERS, LENGTH = 80_000, 3_000, 20
 # of more interactions than this the sample would be too small a part to stand for the rest, and nothing is held out
 TOO_MANY = 5_000_000

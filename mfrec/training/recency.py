@@ -53,14 +53,6 @@ FEWEST_USERS = 25
 _JUDGES: Mapping[Side, str] = {DIRECTIONS[name].target: name for name in ("user2item", "item2user")}
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Parameters without None among `NAMES`, and a sentence that says why they are what they are, if there is one."""
-
-    params: ALSParams
-    reasons: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, eq=False)
 class _Window:
     train: Interactions
@@ -76,7 +68,9 @@ class _Setting:
     recency: Pair[float]
 
 
-def choose(interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float]) -> Chosen:
+def choose(
+    interactions: Interactions, params: ALSParams, edge: Callable[[Interactions], float]
+) -> tuple[ALSParams, tuple[str, ...]]:
     """Choose what is None of the half-lives and recencies.
 
     Parameters
@@ -87,11 +81,16 @@ def choose(interactions: Interactions, params: ALSParams, edge: Callable[[Intera
         With everything else given; numbers among `NAMES` are taken.
     edge
         The edge of the noise of some interactions, which the penalty is scaled by.
+
+    Returns
+    -------
+    params, reasons
+        Parameters without None among `NAMES`, and a sentence that says why they are what they are, if there is one.
     """
     missing = [name for name in NAMES if getattr(params, name) is None]
     off = _off(interactions, params)
     if not missing or interactions.times is None:
-        return Chosen(off)
+        return off, ()
     why = _why_not(interactions)
     if why is None:
         try:
@@ -104,7 +103,7 @@ def choose(interactions: Interactions, params: ALSParams, edge: Callable[[Intera
     else:
         found = off
     named = ", ".join(f"{name} {getattr(found, name):g}" for name in missing)
-    return Chosen(found, (f"{named}: {why}",))
+    return found, (f"{named}: {why}",)
 
 
 def require_times(interactions: Interactions, params: ALSParams) -> None:

@@ -86,9 +86,9 @@ def derive(interactions: Interactions, params: ALSParams | None = None) -> Deriv
     for names, why in parts:
         if names:
             reasons.append(", ".join(f"{name} {getattr(filled, name):g}" for name in names) + f": {why}")
-    chosen_by_time = recency.choose(interactions, replace(filled, **by_time), lambda part: edge(part, params))
+    timed, why_timed = recency.choose(interactions, replace(filled, **by_time), lambda part: edge(part, params))
     lift = None if found is None else found.lift
-    return Derived(chosen_by_time.params, (*reasons, *of_factors, *chosen_by_time.reasons), lift)
+    return Derived(timed, (*reasons, *of_factors, *why_timed), lift)
 
 
 def _factors(interactions: Interactions, params: ALSParams, usual: Candidate) -> tuple[int, tuple[str, ...]]:

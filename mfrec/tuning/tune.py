@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,18 @@ from mfrec.data.interactions import Interactions, require_interactions
 from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
-from mfrec.evaluation.splits import Parts, k_fold_split, known_events, rolling_time_split
+from mfrec.evaluation.splits import Parts
 from mfrec.model.factors import Factors
 from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
 from mfrec.training.regularization import derive
+from mfrec.tuning.folds import folds_of
 from mfrec.tuning.space import Space, without_extensions
 from mfrec.tuning.trials import Trial, TrialLog, described
 
 # after so many iterations a trial is compared with the others at that point
 RUNG = 3
 WARM_UP = 10
-# a trial is judged by so many held-out interactions, where up to so many disjoint fifths give them: with fewer, the
-# best of a hundred trials is the luckiest
-ENOUGH_HELD_OUT, FIFTHS = 60_000, 5
-MOST_PARTS = {"random": 5, "time": 3}
 # the share of the time that one trial may take, after the first
 LONGEST = 0.2
 
@@ -163,29 +159,6 @@ def tune(
     except KeyboardInterrupt:
         interrupted = True
     return Tuned(metric, tuple(done), interrupted, len(search.left_out))
-
-
-def folds_of(
-    interactions: Interactions, validation: Interactions | None, parts: int | None, seed: int, split: str = "random"
-) -> tuple[Parts, ...]:
-    """Return the pairs that a trial is fitted on and judged by; see `tune`."""
-    if split not in MOST_PARTS:
-        raise ParameterError(f"unknown split {split!r}: choose one of {', '.join(MOST_PARTS)}")
-    if validation is not None:
-        if parts is not None:
-            raise ParameterError("parts are of the interactions: leave them out where a validation part is given")
-        return ((interactions, validation),)
-    if parts is None:
-        enough = round(ENOUGH_HELD_OUT * FIFTHS / max(1, len(interactions)))
-        parts = min(max(enough, 1), MOST_PARTS[split])
-    check_integer("parts", parts, 1, MOST_PARTS[split])
-    if split == "time":
-        pairs = rolling_time_split(interactions, parts, 1 / FIFTHS)
-        judging = tuple(pair for pair in pairs if known_events(*pair).any())
-        if not judging:
-            raise DataError("no user comes back in what was held out by time: split at random")
-        return judging
-    return tuple(islice(k_fold_split(interactions, FIFTHS, seed), parts))
 
 
 class _TooLongError(Exception):

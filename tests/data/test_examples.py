@@ -1,4 +1,4 @@
-"""The examples of the README and of ``mfrec fit --help`` about one's own tables run as printed."""
+"""The examples about one's own tables in the README, docs/cold-start.md and ``mfrec fit --help`` run as printed."""
 
 import re
 import shlex
@@ -10,8 +10,9 @@ import pytest
 from mfrec.cli import main
 from mfrec.cli.fit import fit
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-EXAMPLES = sorted(set(re.findall(r"^ *(mfrec fit plays\.csv [^\n]*)", f"{README}\n{fit.help}", re.MULTILINE)))
+ROOT = Path(__file__).parents[2]
+PAGES = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/cold-start.md"))
+EXAMPLES = sorted(set(re.findall(r"^ *(mfrec fit plays\.csv [^\n]*)", f"{PAGES}\n{fit.help}", re.MULTILINE)))
 
 
 @pytest.fixture
