@@ -1,18 +1,20 @@
 """Finding what a person means: ids, titles, near misses."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
 import pytest
+from rapidfuzz import process
 
 from mfrec.errors import UnknownIdError
-from mfrec.model import label_search as search_module
 from mfrec.model.ids import IdMap
 from mfrec.model.label_search import LabelSearch, fold, plain
 from mfrec.model.recommender import Recommender
 from mfrec.model.string_array import StringArray
+from tests.waiting import LIMIT
 
 TITLES = (
     "Star Wars (1977)",
@@ -146,13 +148,13 @@ def test_numbers_without_titles_need_no_index() -> None:
     assert search.one("42") == 42
     assert unknown(search, "999999") == "unknown user id 999999: the model knows 943 users, from 1 to 943"
     assert unknown(search, "x") == "user ids of this model are integers, got 'x' (str)"
-    assert "_postings" not in vars(search)
+    assert "_texts" not in vars(search)
 
 
 def test_an_id_needs_no_index(titled: LabelSearch) -> None:
     fresh = search_of(TITLES)
     assert fresh.one("3") == 3
-    assert "_postings" not in vars(fresh)
+    assert "_texts" not in vars(fresh)
 
 
 def test_a_short_title_is_found_among_many_that_begin_with_it() -> None:
@@ -164,19 +166,68 @@ def test_a_short_title_is_found_among_many_that_begin_with_it() -> None:
 
 
 def test_very_long_texts_are_compared_by_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Letter by letter is slow: a pasted page must not take minutes."""
-    compared: list[object] = []
+    """Every word of a query is compared with every word there is: a pasted page must not take minutes."""
+    compared: list[int] = []
+    cdist = process.cdist
 
-    def count(*texts: Any) -> "SequenceMatcher[str]":
-        compared.append(texts)
-        return SequenceMatcher(*texts)
+    def count(queries: Sequence[str], *choices: Any, **options: Any) -> Any:
+        compared.append(len(queries))
+        return cdist(queries, *choices, **options)
 
-    monkeypatch.setattr(search_module, "SequenceMatcher", count)
+    monkeypatch.setattr(process, "cdist", count)
     long = "word " * 400
     search = search_of([long, f"{long} end", "other"])
     assert search.one(long) == 1
     assert {match.id for match in search.near(f"wrod {long}")} == {1, 2}
-    assert 0 < len(compared) < 10_000
+    assert search.find(" ".join(f"x{n}" for n in range(400))) == []
+    assert 0 < max(compared) < 20
+
+
+def test_the_popular_come_first_among_equals() -> None:
+    titles = ["Heat Wave", "In the Heat", "Heat", "heat", "Heat Rising", "The Heat", "Haet", "Meat", "Heap"]
+    search = search_of(titles, [1, 3, 1, 2, 5, 4, 0, 9, 8])
+    matches = search.find("héat")
+    # those that equal it, those that begin with it, those that have it as a word; then near misses, the nearest first
+    assert [match.id for match in matches][:6] == [4, 3, 5, 1, 6, 2]
+    assert [match.similarity for match in matches[:6]] == [1.0] * 6
+    assert {match.id for match in matches[6:]} == {7, 8, 9}
+    assert all(match.similarity < 1 for match in matches[6:])
+    # of two that are equally near
+    assert [match.id for match in search_of(["Jaws I", "Jaws V"], [1, 2]).find("jows")] == [2, 1]
+    assert [match.id for match in search.find("heat", 1)] == [4]
+
+
+def test_a_slip_beside_words_in_another_order_is_forgiven() -> None:
+    search = search_of(["The Lord of the Rings", "The Ring", "Lord of War", "Kings Row"])
+    for typed in ("lrod rings", "rings lord", "RINGS, the lrd", "lordd of the rinsg"):
+        assert search.find(typed)[0].id == 1, typed
+
+
+def test_where_there_is_nothing_nothing_is_found() -> None:
+    assert search_of([]).find("a") == []
+    assert search_of(["", "  "]).find("a") == []
+    assert search_of(["", "a"]).find("  ") == []
+
+
+def test_text_that_is_no_unicode_is_searched() -> None:
+    """File names of Python may hold lone surrogates."""
+    search = search_of(["caf\udce9 bar", "Łódź 東京"])
+    assert search.find("caf\udce9 bra")[0].id == 1
+    assert search.find("東京")[0].id == 2
+
+
+def test_only_what_is_like_something_else_needs_the_library() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from mfrec.model.ids import IdMap\n"
+        "from mfrec.model.label_search import LabelSearch\n"
+        "search = LabelSearch(IdMap.of('item', ['a', 'b']), None, np.ones(2))\n"
+        "search.one('a'), search.find('b', 1)\n"
+        "print('rapidfuzz' in sys.modules, search.find('bb'), 'rapidfuzz' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=LIMIT)
+    before, *_, after = told.stdout.split()
+    assert (before, after) == ("False", "True")
 
 
 def test_a_side_of_a_model_is_searched_by_its_labels(text_model: Recommender) -> None:

@@ -12,7 +12,18 @@ from mfrec.directions import DIRECTIONS, SIDES
 from mfrec.model.recommender import Recommender
 from tests.waiting import LIMIT
 
-FORBIDDEN = ("scipy", "pandas", "sklearn", "implicit", "click", "tqdm", "threadpoolctl", "tabulate", "pyarrow")
+FORBIDDEN = (
+    "scipy",
+    "pandas",
+    "sklearn",
+    "implicit",
+    "click",
+    "tqdm",
+    "threadpoolctl",
+    "tabulate",
+    "pyarrow",
+    "rapidfuzz",
+)
 
 ANSWER = """
 import json, sys
