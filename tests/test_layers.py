@@ -49,6 +49,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "threadpoolctl": ("training", "evaluation.ranking", "index.calibrate", "cli.doctor"),
     "scipy": ("data", "training", "evaluation", "tuning"),
     "narwhals": ("data.frames",),
+    "prometheus_client": ("service.metrics",),
     "rapidfuzz": ("model.label_search",),
     "zstandard": ("data.streams",),
     "sklearn": ("coldstart", "evaluation", "tuning"),

@@ -17,7 +17,7 @@ from mfrec.errors import MfrecError
 from mfrec.service import pages, routes, schemas
 from mfrec.service.errors import problem_of
 from mfrec.service.examples import with_examples
-from mfrec.service.metrics import Counters
+from mfrec.service.metrics import Metrics
 from mfrec.service.middleware import ServiceMiddleware
 from mfrec.service.routes import Context
 from mfrec.service.settings import Settings
@@ -40,7 +40,7 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
     """
     watcher = watcher or Watcher(source_of(settings.path), settings.poll, settings.retry)
     context = Context(settings, watcher)
-    counters = Counters(settings.metrics)
+    metrics = Metrics(watcher)
     app = FastAPI(
         title="mfrec",
         version=version("mfrec"),
@@ -51,10 +51,10 @@ def create(settings: Settings, watcher: Watcher | None = None) -> ASGIApp:
         lifespan=_lifespan(watcher),
     )
     routes.add(app.router, context)
-    pages.add(app.router, context, counters)
+    pages.add(app.router, context, metrics)
     _add_handlers(app, settings)
     _describe(app, watcher)
-    return ServiceMiddleware(app, context, counters)
+    return ServiceMiddleware(app, context, metrics)
 
 
 def from_environment() -> ASGIApp:

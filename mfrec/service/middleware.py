@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mfrec.directions import DIRECTIONS
 from mfrec.service.errors import ProblemError, problem_of, too_large
-from mfrec.service.metrics import OTHER, ROUTES, Counters
+from mfrec.service.metrics import OTHER, ROUTES, Metrics
 from mfrec.service.routes import Context
 from mfrec.service.settings import Limits
 
@@ -86,7 +86,7 @@ class ServiceMiddleware:
 
     app: ASGIApp
     context: Context
-    counters: Counters
+    metrics: Metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing that goes wrong inside leaves as anything but a problem."""
@@ -116,7 +116,7 @@ class ServiceMiddleware:
             await self._answer(scope, exchange)
         finally:
             seconds = time.perf_counter() - begun
-            self.counters.observe(_route(scope["path"]), exchange.status, seconds)
+            self.metrics.observe(_route(scope["path"]), exchange.status, seconds)
             if self.context.settings.json_log:
                 _log_line(scope, exchange, seconds)
 

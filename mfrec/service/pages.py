@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.staticfiles import StaticFiles
 
-from mfrec.service.metrics import MEDIA_TYPE, Counters, page
+from mfrec.service.metrics import MEDIA_TYPE, Metrics
 from mfrec.service.reply import JsonResponse
 from mfrec.service.routes import Context, reply
 
@@ -28,14 +28,14 @@ class Files(StaticFiles):
         return response
 
 
-def add(router: APIRouter, context: Context, counters: Counters) -> None:
+def add(router: APIRouter, context: Context, measured: Metrics) -> None:
     """Add health, metrics and pages."""
     _add_health(router, context)
     _add_pages(router)
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Response(page(counters, context.watcher), headers={"content-type": MEDIA_TYPE})
+        return Response(measured.page(), headers={"content-type": MEDIA_TYPE})
 
 
 def _add_health(router: APIRouter, context: Context) -> None:

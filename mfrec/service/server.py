@@ -10,14 +10,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
 from mfrec.errors import ParameterError
 from mfrec.service.app import create
+from mfrec.service.metrics import SHARED
 from mfrec.service.settings import Settings
 from mfrec.service.sources import source_of
 
@@ -78,7 +78,7 @@ def run(settings: Settings, address: Address, announce: Callable[[int], None]) -
             uvicorn.Server(server_config(create(settings), address)).run([taken])
             return
         with _shared_counters() as folder:
-            os.environ.update(replace(settings, metrics=folder).to_environment())
+            os.environ.update(settings.to_environment() | {SHARED: folder})
             # each worker is one thread of work: those inside numpy would fight for the same cores
             for name in _THREADS:
                 os.environ.setdefault(name, "1")
@@ -142,9 +142,9 @@ def _bound(address: Address) -> socket.socket:
 
 
 @contextmanager
-def _shared_counters() -> Iterator[Path]:
+def _shared_counters() -> Iterator[str]:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="mfrec-metrics-"))
+        folder = tempfile.mkdtemp(prefix="mfrec-metrics-")
     except OSError as error:
         raise ParameterError(
             f"several workers share a temporary folder, and none can be made: {error.strerror or error}; set TMPDIR to "

@@ -74,8 +74,6 @@ class Settings:
         Seconds before a refused version is tried again.
     json_log
         Whether to log one JSON line per request.
-    metrics
-        Folder that workers share their counters in; None where there is one process.
     """
 
     path: Path
@@ -86,7 +84,6 @@ class Settings:
     poll: float = 1.0
     retry: float = 30.0
     json_log: bool = False
-    metrics: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -101,7 +98,7 @@ class Settings:
 
     def to_environment(self) -> dict[str, str]:
         """Return environment variables that `from_environment` reads in a worker."""
-        plain = asdict(self) | {"path": str(self.path), "metrics": str(self.metrics) if self.metrics else None}
+        plain = asdict(self) | {"path": str(self.path)}
         key = plain.pop("api_key")
         return {ENVIRONMENT: json.dumps(plain)} | ({KEY: key} if key else {})
 
@@ -111,5 +108,4 @@ class Settings:
         plain: dict[str, Any] = json.loads(environment[ENVIRONMENT])
         plain["path"], plain["limits"] = Path(plain["path"]), Limits(**plain["limits"])
         plain["origins"] = tuple(plain["origins"])
-        plain["metrics"] = Path(plain["metrics"]) if plain["metrics"] else None
         return cls(**plain, api_key=environment.get(KEY))

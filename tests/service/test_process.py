@@ -141,6 +141,31 @@ def test_start_answer_swap_and_stop(folders: Folders, tmp_path: Path, workers: i
     assert running.err[1:].count(said[1]) == workers
 
 
+def test_workers_add_their_counters_up(folders: Folders) -> None:
+    def asked(path: str) -> str:
+        # a new connection each, so that both workers are asked
+        return client.get(path, headers={"connection": "close"}).text
+
+    with service(folders(0), "--workers", "2") as (running, client):
+        wait_for(lambda: len({loaded(asked("/metrics")) for _ in range(8)}) == 2)
+        for _ in range(16):
+            asked("/v1/user2item/1")
+        # a request is counted once its answer has been sent
+        wait_for(lambda: 'mfrec_requests_total{route="user2item",status="200"} 16.0\n' in asked("/metrics"))
+        pages = [asked("/metrics") for _ in range(8)]
+        assert len(set(map(loaded, pages))) == 2
+        for page in pages:
+            assert 'mfrec_requests_total{route="user2item",status="200"} 16.0\n' in page
+            assert 'mfrec_request_seconds_bucket{le="+Inf",route="user2item"} 16.0\n' in page
+            assert 'mfrec_request_seconds_count{route="explain"} 0.0\n' in page
+        assert running.stop() == 0
+
+
+def loaded(page: str) -> str:
+    """Return when the worker that gave a page of metrics opened its model, which tells the workers apart."""
+    return next(line for line in page.splitlines() if line.startswith("mfrec_model_loaded"))
+
+
 def test_running_requests_finish_after_sigterm(folders: Folders) -> None:
     with service(folders(0)) as (running, client):
         body = json.dumps({"ids": [1], "k": 3}).encode()
