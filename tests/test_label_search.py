@@ -111,6 +111,8 @@ def test_a_title_of_very_many_lists_some() -> None:
         ("the godfather", "'Godfather, The (1972)' (id 4)"),
         ("godfa", "'Godfather, The (1972)' (id 4)"),
         ("athe", "'Godfather, The (1972)' (id 4)"),
+        ("starwars", "'Star Wars (1977)' (id 1)"),
+        ("god father", "'Godfather, The (1972)' (id 4)"),
         # one slip in four letters
         ("jows", "'Jaws' (id 5)"),
     ],

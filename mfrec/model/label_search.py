@@ -30,6 +30,8 @@ _ALIKE = 0.8
 _LEAST_FOUND = 0.5
 # words of a query that are compared: near misses are typed, not pasted
 _COMPARED = 12
+# letters that are looked for across blanks, at least: fewer are in texts that were not meant
+_RUN_TOGETHER = 6
 # texts that may be equal but for their spelling, and how many of them an error lists
 _EQUAL, _LISTED = 100, 20
 
@@ -155,13 +157,20 @@ class LabelSearch:
         return list(zip(self._by_popularity[best].tolist(), similarities.tolist(), strict=True))
 
     def _held(self, query: str) -> Numbers:
-        """Return the places of texts that hold the query: those that equal it, begin with it, have it at a word."""
+        """Return the places of texts that hold the query: those that equal it, begin with it, have it at a word.
+
+        Where there are none, those that hold it but for its blanks.
+        """
         asked = f" {query}"
         # maps run in C: a loop in Python over all texts takes three times as long
         held = np.flatnonzero(np.fromiter(map(contains, self._texts, repeat(asked)), np.bool_, len(self._texts)))
-        texts = [self._texts[place] for place in held.tolist()]
-        begins = np.fromiter(map(str.startswith, texts, repeat(asked)), np.int8, len(texts))
-        equals = np.fromiter(map(asked.__eq__, texts), np.int8, len(texts))
+        if not len(held) and len(query) >= _RUN_TOGETHER:
+            # "starwars" and "god father" are spelled right but for their blanks
+            run = map(contains, self._run_together, repeat(query.replace(" ", "")))
+            return np.flatnonzero(np.fromiter(run, np.bool_, len(self._texts)))
+        found = [self._texts[place] for place in held.tolist()]
+        begins = np.fromiter(map(str.startswith, found, repeat(asked)), np.int8, len(found))
+        equals = np.fromiter(map(asked.__eq__, found), np.int8, len(found))
         return held[np.argsort(-begins - equals, kind="stable")]
 
     def _alike(self, query: str) -> NDArray[np.float64]:
@@ -192,6 +201,11 @@ class LabelSearch:
     def _texts(self) -> list[str]:
         """Folded texts by popularity, with a blank in front of every word."""
         return [f" {fold(self.label(number))}" for number in self._by_popularity.tolist()]
+
+    @cached_property
+    def _run_together(self) -> list[str]:
+        """The same texts without blanks."""
+        return [text.replace(" ", "") for text in self._texts]
 
     @cached_property
     def _words(self) -> tuple[list[str], Numbers, list[int]]:
