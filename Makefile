@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MFREC_DATA_HOME ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean serving-env bench bench-smoke
+.PHONY: help demo test check docs format clean serving-env bench bench-smoke
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,13 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs  ## build the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mkdocs build --quiet
+
 # what draws the report's plots; without it there are none
 $(VENV)/.bench: $(VENV)/.installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[plots]' && touch $@
@@ -54,5 +61,5 @@ bench-smoke: $(VENV)/.bench .venv-tfrs/.installed  ## the same with one epoch of
 	$(BIN)/python -m benchmarks.bench --smoke
 
 clean:  ## remove the environment and every cache; data and models stay
-	rm -rf $(VENV) .venv-tfrs .venv-serve build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-tfrs .venv-serve build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -53,7 +53,7 @@ def evaluate(source: str, cold: Side | None, full: bool, as_json: bool, quiet: b
 
     A verdict per direction comes first, then hit rates over unseen targets; --full has the rest.
 
-    SOURCE is what mfrec fit takes. mfrec/evaluation/README.md says what each direction is asked. With --cold, items
+    SOURCE is what mfrec fit takes. docs/evaluation.md says what each direction is asked. With --cold, items
     (or users) are held out entirely and get a vector from a table alone: --items (or --users) as in mfrec fit, or
     what a MovieLens release tells.
 
