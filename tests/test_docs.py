@@ -71,7 +71,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 GIVEN: dict[str, Any] = {
     "cold-start.md": lambda: {
         "mfrec": mfrec,
-        "model": mfrec.fit(mfrec.sample(60, 25, 500).interactions),
+        "model": mfrec.fit(mfrec.sample(60, 25, 300).interactions),
         "tracks_frame": pd.DataFrame(
             {
                 "track": [*range(25), 9001],
