@@ -52,7 +52,7 @@ def demo(out: Path | None, use_sample: bool, k: int) -> None:
     show_indexes(loaded, IndexParams())
     click.echo()
     if loaded.check is not None:
-        click.echo("\n".join(loaded.check.lines()))
+        click.echo(str(loaded.check))
         click.echo()
     click.echo(table([{"stage": stage, "seconds": f"{seconds:.3f}"} for stage, seconds in stages.items()]))
     size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20

@@ -70,6 +70,10 @@ class Check:
         """Restore from `to_json`."""
         return cls(**{**values, "notes": tuple(values["notes"])})
 
+    def __str__(self) -> str:
+        """Say the verdict first, then what it stands on."""
+        return "\n".join(self.lines())
+
     def lines(self) -> list[str]:
         """Return what to print, the verdict first."""
         lists = "list" if self.distinct_lists == 1 else "lists"
