@@ -177,6 +177,7 @@ GOOD = b"1,2,3.5,4\n"
         (GOOD + b"5,6,nan,3\n", 3, "rating 'nan' is no number above 0"),
         (GOOD + b"5,6,NA,3\n", 3, "rating 'NA' is no number above 0"),
         (GOOD + b"5,6,inf,3\n", 3, "rating inf is no number above 0"),
+        (b"5,6,4,-99999999999999999999\n", 2, "timestamp -1e+20 is no whole number of 64 bits"),
         (b"5,inf,4,3\n", 2, "movieId inf is no whole number"),
         (GOOD + b"5,6,5.5,3\n", 3, "rating 5.5 is no number above 0 and at most 5"),
         (GOOD + b"5,6,-1,3\n", 3, "rating -1.0 is no"),

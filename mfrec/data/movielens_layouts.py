@@ -28,7 +28,7 @@ _AGAIN = "download it again"
 # the names that headers have, and ours
 _OURS = {"userId": "user_id", "movieId": "item_id"}
 # above which and below which a number lies, and in words; other columns are text
-_WHOLE = (-np.inf, 2.0**63, "is no whole number of 64 bits")
+_WHOLE = (np.nextafter(-(2.0**63), -np.inf), 2.0**63, "is no whole number of 64 bits")
 _RANGES = dict.fromkeys(("user_id", "userId", "item_id", "movieId", "timestamp", "age"), _WHOLE)
 _RANGES["rating"] = (0.0, np.nextafter(5, 6), "is no number above 0 and at most 5")
 
@@ -231,6 +231,7 @@ def _read(source: Root, file: File, encoding: str = "utf-8", more: Sequence[str]
     wanted = Wanted([name for name in columns if name not in _RANGES], [name for name in columns if name in _RANGES])
     with path.open("rb") as opened:
         stream: Any = opened
+        # Latin-1 has no byte order mark, and would read three letters
         if stream.peek(3).startswith(BOM_UTF8):
             stream.read(3)
         try:
@@ -239,7 +240,7 @@ def _read(source: Root, file: File, encoding: str = "utf-8", more: Sequence[str]
                 quoting="auto" if file.header else "none", names=columns,
             )  # fmt: skip
         except DataError as error:
-            # options of other files
+            # the options that it names are those of tables
             told = re.sub("[:;] [^:;]*--.*", "", str(error).removeprefix(str(path)))
             raise DataError(f"{path}{told}: mend it or {_AGAIN}") from error
     if not len(table):
