@@ -235,7 +235,9 @@ def test_users_of_a_later_layout_and_what_is_no_user(tmp_path: Path) -> None:
     assert load_users(tmp_path)["region"].tolist() == ["4", "7"]
     assert tells_users(tmp_path)
     (tmp_path / "users.dat").write_text("1::F\n")
-    with pytest.raises(DataError, match=r"users\.dat line 1: 2 fields instead of 5: .* download it again"):
+    with pytest.raises(
+        DataError, match=r"users\.dat, line 1: 2 fields, fewer than the 5 of the layout .* download it again"
+    ):
         load_users(tmp_path)
 
 

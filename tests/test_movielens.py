@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfrec.data.interactions import Interactions
-from mfrec.data.movielens import RELEASES, data_home, load_movielens
-from mfrec.data.movielens_layouts import FILES, LAYOUTS, Release, detect, open_source, read_movies, read_ratings
+from mfrec.data.movielens import RELEASES, data_home, load_items, load_movielens
+from mfrec.data.movielens_layouts import LAYOUTS, Release, read_movies, read_ratings
 from mfrec.errors import DataError
 
 TITLES = {1: "Toy Story (1995)", 2: "Amélie: Le fabuleux destin (2001)", 30: 'Say "Yes", Again (1999)'}
@@ -147,7 +147,7 @@ def test_titles_lose_only_the_white_space_around_them(tmp_path: Path) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-@given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), min_size=1))
+@given(st.lists(st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"])), min_size=1))
 def test_any_title_survives_the_csv_layout(tmp_path: Path, titles: list[str]) -> None:
     out = io.StringIO(newline="")
     csv.writer(out).writerows([("movieId", "title", "genres"), *((n, t, "A|B") for n, t in enumerate(titles))])
@@ -163,56 +163,77 @@ GOOD = b"1,2,3.5,4\n"
 @pytest.mark.parametrize(
     ("lines", "line", "why"),
     [
-        (GOOD + b"5,6,4\n", 3, "3 fields instead of 4: '5,6,4'"),
-        (GOOD + b"5,6,4", 3, "3 fields instead of 4"),
-        (b"5,6,4,3,2\n" + GOOD, 2, "5 fields instead of 4: '5,6,4,3,2'"),
-        (b"5,6,4,3,2\n5,6,4,3,2\n", 2, "5 fields instead of 4"),
-        (GOOD + b"5,6,4,3,2\n", 3, "5 fields instead of 4"),
-        (GOOD + b"\n\n5,six,4,3\n", 5, "item_id 'six' is not a whole number: '5,six,4,3'"),
-        (GOOD + b"5_0,6,4,3\n", 3, "user_id '5_0' is not a whole number"),
-        (b"5,6,4,3.5\n", 2, "timestamp '3.5' is not a whole number"),
-        (b"5,6,4,99999999999999999999\n", 2, "timestamp '99999999999999999999' is not a whole number"),
-        (b',"6",4,3\n', 2, "user_id '' is not a whole number"),
-        (GOOD + b"5,6,,3\n", 3, "rating '' is not a number above 0 and at most 5"),
-        (GOOD + b"5,6,nan,3\n", 3, "rating 'nan' is not a number above 0"),
-        (GOOD + b"5,6,NA,3\n", 3, "rating 'NA' is not a number above 0"),
-        (GOOD + b"5,6,inf,3\n", 3, "rating 'inf' is not a number above 0"),
-        (GOOD + b"5,6,5.5,3\n", 3, "rating '5.5' is not a number above 0 and at most 5"),
-        (GOOD + b"5,6,-1,3\n", 3, "rating '-1' is not"),
-        (GOOD + b"5,6,0,3\n", 3, "rating '0' is not"),
-        (GOOD + b"5,\xff,4,3\n", 3, "bytes that are not utf-8: '5,\\\\xff,4,3'"),
-        (GOOD + b"\0" * 40, 3, "1 fields instead of 4"),
-        (GOOD + b"x" * 500 + b"\n", 3, "1 fields instead of 4: '" + "x" * 80 + "...'"),
+        (GOOD + b"5,6,4\n", 3, "3 fields, fewer than the 4 of the header"),
+        (GOOD + b"5,6,4", 3, "3 fields, fewer than the 4 of the header"),
+        (b"5,6,4,3,2\n" + GOOD, 2, "5 fields, more than the 4 of the header"),
+        (b"5,6,4,3,2\n5,6,4,3,2\n", 2, "5 fields, more than the 4 of the header"),
+        (GOOD + b"5,6,4,3,2\n", 3, "5 fields, more than the 4 of the header"),
+        (GOOD + b"\n\n5,six,4,3\n", 5, "movieId 'six' is no whole number of 64 bits: mend it or download it again"),
+        (GOOD + b"5_0,6,4,3\n", 3, "userId '5_0' is no whole number"),
+        (b"5,6,4,3.5\n", 2, "timestamp 3.5 is no whole number"),
+        (b"5,6,4,99999999999999999999\n", 2, "timestamp 1e+20 is no whole number of 64 bits"),
+        (b',"6",4,3\n', 2, "userId '' is no whole number"),
+        (GOOD + b"5,6,,3\n", 3, "rating '' is no number above 0 and at most 5"),
+        (GOOD + b"5,6,nan,3\n", 3, "rating 'nan' is no number above 0"),
+        (GOOD + b"5,6,NA,3\n", 3, "rating 'NA' is no number above 0"),
+        (GOOD + b"5,6,inf,3\n", 3, "rating inf is no number above 0"),
+        (b"5,6,4,-99999999999999999999\n", 2, "timestamp -1e+20 is no whole number of 64 bits"),
+        (b"5,inf,4,3\n", 2, "movieId inf is no whole number"),
+        (GOOD + b"5,6,5.5,3\n", 3, "rating 5.5 is no number above 0 and at most 5"),
+        (GOOD + b"5,6,-1,3\n", 3, "rating -1.0 is no"),
+        (GOOD + b"5,6,0,3\n", 3, "rating 0.0 is no"),
+        (GOOD + b"5,\xff,4,3\n", 3, "no text in utf-8 (byte 0xff): mend it or download it again"),
+        (GOOD + b"\0" * 40, 3, "has a byte 0: mend it or download it again"),
+        (GOOD + b"x" * 500 + b"\n", 3, "1 fields, fewer than the 4 of the header"),
     ],
 )
 def test_broken_csv_rating_names_file_line_and_content(tmp_path: Path, lines: bytes, line: int, why: str) -> None:
     folder = write_folder(tmp_path / "x", {**csv_files(), "ratings.csv": CSV_HEADER + lines})
     message = problem(folder)
-    assert message.startswith(f"{folder / 'ratings.csv'} line {line}: {why}")
+    assert message.startswith(str(folder / "ratings.csv"))
+    assert f" line {line}" in message
+    assert why in message
     assert len(message) < len(str(folder)) + 250
 
 
 @pytest.mark.parametrize(
     ("name", "data", "line", "why"),
     [
-        ("u.data", b"1\t2\t3\t4\n1 2 3 4\n", 2, "1 fields instead of 4: '1 2 3 4'"),
-        ("u.data", b"1\t2\t3\t4\t5\n", 1, "5 fields instead of 4"),
-        ("u.item", b"1|Toy Story\n", 1, "2 fields instead of 8: '1|Toy Story'"),
-        ("u.item", b"x|Toy Story||||0|0|0\n", 1, "item_id 'x' is not a whole number"),
-        ("ratings.dat", b"1::2::3::4\n1::2::3:4\n", 2, "3 fields instead of 4: '1::2::3:4'"),
-        ("ratings.dat", b"1::2::3::4::\n", 1, "5 fields instead of 4"),
-        ("ratings.dat", b"1:::2::3::4\n", 1, "item_id ':2' is not a whole number"),
-        ("movies.dat", b"1::A::B\n2::A\n", 2, "2 fields instead of 3: '2::A'"),
-        ("movies.csv", b"movieId,title,genres\n1,A, b,C\n", 2, "4 fields instead of 3: '1,A, b,C'"),
-        ("movies.csv", b'movieId,title,genres\n1,"A,C\n2,B,C\n', 2, "2 fields instead of 3: '1,\"A,C'"),
-        ("movies.csv", b"movieId,title,genres\n1,A\xff,C\n", 2, "bytes that are not utf-8: '1,A\\\\xff,C'"),
-        ("movies.csv", b"movieId,title,genres\n1,A,C\n1,B,C\n", 3, "movie 1 is there twice: '1,B,C'"),
-        ("movies.csv", b"movieId,title,genres\n1," + b"A" * 200_000 + b",C\n", 2, "0 fields instead of 3"),
-        ("u.genre", b"unknown|0\nAnimat\n", 2, "1 fields instead of 2: 'Animat': mend it or download it again"),
-        ("u.genre", b"unknown|0\nunknown|1\n", 2, "genre unknown is there twice: 'unknown|1'"),
-        ("movies.csv", b"id,name\n1,A\n", 1, "the header is not movieId,title,genres: 'id,name'"),
-        ("ratings.csv", b"user,item\n", 1, "the header is not userId,movieId,rating,timestamp: 'user,item'"),
-        ("ratings.csv", b"\xff\xfeu\n", 1, "the header is not userId,movieId,rating,timestamp: '\\\\xff"),
+        (
+            "u.data",
+            b"1\t2\t3\t4\n1 2 3 4\n",
+            2,
+            "1 fields, fewer than the 4 of the layout (separator a tab): mend it or",
+        ),
+        ("u.data", b"1\t2\t3\t4\t5\n", 1, "5 fields, more than the 4 of the layout"),
+        ("u.item", b"1|Toy Story\n", 1, "2 fields, fewer than the 8 of the layout"),
+        ("u.item", b"x|Toy Story||||0|0|0\n", 1, "item_id 'x' is no whole number"),
+        ("ratings.dat", b"1::2::3::4\n1::2::3:4\n", 2, "3 fields, fewer than the 4 of the layout"),
+        ("ratings.dat", b"1::2::3::4::\n", 1, "5 fields, more than the 4 of the layout"),
+        ("ratings.dat", b"1:::2::3::4\n", 1, "item_id ':2' is no whole number"),
+        ("movies.dat", b"1::A::B\n2::A\n", 2, "2 fields, fewer than the 3 of the layout"),
+        ("movies.csv", b"movieId,title,genres\n1,A, b,C\n", 2, "4 fields, more than the 3 of the header"),
+        (
+            "movies.csv",
+            b'movieId,title,genres\n1,"A,C\n2,B,C\n',
+            2,
+            "the quote opened here is never closed: mend it or download it again",
+        ),
+        (
+            "movies.csv",
+            b"movieId,title,genres\n1,A\xff,C\n",
+            2,
+            "no text in utf-8 (byte 0xff): mend it or download it again",
+        ),
+        (
+            "movies.csv",
+            b"movieId,title,genres\n1,A,C\n1,B,C\n",
+            3,
+            "movieId 1 is there twice: mend it or download it again",
+        ),
+        ("u.genre", b"unknown|0\nAnimat\n", 2, "1 fields, fewer than the 2 of the layout"),
+        ("u.genre", b"unknown|0\nunknown|1\n", 2, "genre 'unknown' is there twice"),
+        ("ratings.csv", b"\xffu\n", 1, "no text in utf-8 (byte 0xff)"),
     ],
 )
 @pytest.mark.parametrize("zipped", [False, True])
@@ -221,7 +242,22 @@ def test_broken_line(tmp_path: Path, name: str, data: bytes, line: int, why: str
     files[name] = data
     target = write_zip(tmp_path / "x.zip", "r", files) if zipped else write_folder(tmp_path / "x", files)
     inside = f"{target}/r" if zipped else str(target)
-    assert problem(target).startswith(f"{inside}/{name} line {line}: {why}")
+    message = problem(target)
+    assert message.startswith(f"{inside}/{name}")
+    assert f" line {line}" in message
+    assert why in message
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "lacks"),
+    [
+        ("movies.csv", b"movieId,name,genres\n1,A,B\n", "'title': it has 'movieId', 'name', 'genres'"),
+        ("ratings.csv", b"user,item\n", "'userId', 'movieId', 'rating', 'timestamp': it has 'user', 'item'"),
+    ],
+)
+def test_a_header_that_lacks_columns(tmp_path: Path, name: str, data: bytes, lacks: str) -> None:
+    message = problem(write_folder(tmp_path, {**csv_files(), name: data}))
+    assert message.startswith(f"{tmp_path / name} has no column {lacks}")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -231,11 +267,14 @@ def test_every_missing_or_empty_file_is_named(name: str, tmp_path: Path) -> None
         files = CASES[name][1]()
         del files[gone]
         assert f"{gone} is missing" in problem(write_folder(tmp_path / str(n), files))
-    for n, empty in enumerate([b"", FILES[layout.ratings].header.encode() + b"\n"]):
-        files = {**CASES[name][1](), layout.ratings: empty}
-        assert f"{layout.ratings} holds no ratings" in problem(write_folder(tmp_path / f"empty{n}", files))
-    files = {**CASES[name][1](), layout.movies: FILES[layout.movies].header.encode()}
-    assert f"{layout.movies} holds no movies: delete the" in problem(write_folder(tmp_path / "untitled", files))
+    for file in (layout.ratings, layout.movies):
+        files = {**CASES[name][1](), file.name: b"\n"}
+        message = problem(write_folder(tmp_path / f"empty {file.name}", files))
+        assert message.endswith(f"{file.name} is empty: mend it or download it again")
+        if file.header:
+            files[file.name] = ",".join(file.columns).encode()
+            message = problem(write_folder(tmp_path / f"header {file.name}", files))
+            assert f"{file.name} has no rows: delete the" in message
 
 
 def test_a_folder_that_is_no_release(tmp_path: Path) -> None:
@@ -265,7 +304,7 @@ def test_zip_with_flipped_bytes(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file, data in CASES[name][1]().items():
             archive.writestr(file, data)
-        offset = archive.getinfo(layout.ratings).header_offset + 30 + len(layout.ratings)
+        offset = archive.getinfo(layout.ratings.name).header_offset + 30 + len(layout.ratings.name)
     whole = bytearray(path.read_bytes())
     place = whole.index(b"881250949", offset)
     whole[place : place + 9] = b"881250948"
@@ -289,11 +328,6 @@ def test_unreadable_file(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "x", csv_files())
     (folder / "ratings.csv").chmod(0)
     assert problem(folder) == f"{folder / 'ratings.csv'} cannot be read: Permission denied"
-
-
-def test_open_source_of_a_missing_path(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read: No such file"), open_source(tmp_path / "none.zip"):
-        pass
 
 
 def test_data_home_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +390,7 @@ def test_real_ml_100k_titles() -> None:
 
 
 def test_real_ml_100k_genres() -> None:
-    release = real("ml-100k")
-    with open_source(data_home() / "ml-100k") as source:
-        movies = read_movies(detect(source)[0], release).set_index("item_id")
+    real("ml-100k")
+    movies = load_items("ml-100k").set_index("item_id")
     assert movies.loc[1, "genres"] == "Animation|Children's|Comedy"
     assert movies.loc[267, "title"] == "unknown"

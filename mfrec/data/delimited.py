@@ -10,7 +10,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -53,6 +53,8 @@ class Head:
         The first line of data, counted from 1.
     declared
         Whether the first line does nothing but name the separator, as ``sep=;``.
+    told_by
+        What the columns were taken from, in words.
     """
 
     sep: str
@@ -60,6 +62,7 @@ class Head:
     width: int
     first: int
     declared: bool = False
+    told_by: str = "header"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def read_delimited(
     header: bool = True,
     quoting: str = "auto",
     decimal: str = ".",
+    names: Sequence[str] = (),
 ) -> Table:
     """Read columns of text with separators.
 
@@ -96,6 +100,8 @@ def read_delimited(
         What separates fields; found where it is None, and noted where it is not the ``usual`` one.
     header, quoting, decimal
         As in `mfrec.Interactions.read`.
+    names
+        Of the columns, where there is no header; "0", "1", ... if left out.
 
     Raises
     ------
@@ -107,11 +113,13 @@ def read_delimited(
         start += more
     if not start.strip():
         raise RefusedError(f"{name} is empty")
-    names = (*wanted.texts, *wanted.numbers)
-    head = look(start, name, names, sep, header, quoting)
+    needed = (*wanted.texts, *wanted.numbers)
+    head = look(start, name, needed, sep, header, quoting)
+    if names and not header:
+        head = replace(head, columns=list(names), width=len(names), told_by="layout")
     require_once([column for column in head.columns if column], [c for c in head.columns if c], name)
     if not wanted.every:
-        _require(head, names, name, header, sep)
+        _require(head, needed, name, header, sep)
     chosen = Wanted(head.columns, (), True) if wanted.every else wanted
     reader = _Reader(name, head, chosen, quoting, decimal)
     rest = start.split(b"\n", head.first - 1)[-1] if start.count(b"\n") >= head.first - 1 else b""
@@ -177,7 +185,7 @@ def look(start: bytes, name: str, names: Sequence[str], sep: str | None, header:
         row = _loose(lines[begin:], found, quoting)
         # a separator at the end of every row, but not of the header
         width += len(row) == width + 1 and row[-1] == ""
-    return Head(found, columns, width, begin + 1, declared is not None)
+    return Head(found, columns, width, begin + 1, declared is not None, "header" if header else "first line")
 
 
 def _fields(line: str, sep: str, quoting: str, name: str, number: int) -> list[str]:
@@ -513,8 +521,7 @@ class _Reader:
         have = len(self.head.columns)
         more = "more" if width > have else "fewer"
         raise RefusedError(
-            f"{self.name}, line {line}: {width} fields, {more} than the {have} of the "
-            f"{'header' if self.head.columns[:1] != ['0'] else 'first line'} (separator "
+            f"{self.name}, line {line}: {width} fields, {more} than the {have} of the {self.head.told_by} (separator "
             f"{_NAMES.get(self.head.sep, repr(self.head.sep))}): mend the line, quote fields that hold the separator, "
             "or name another with --sep"
         )

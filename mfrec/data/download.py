@@ -4,9 +4,10 @@ import errno
 import hashlib
 import logging
 import os
+import shutil
 import zipfile
 import zlib
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError, URLError
@@ -105,32 +106,24 @@ def _checked_url(url: str) -> str:
 def _fetch(url: str, release: Release, work: Path, progress: bool) -> Path:
     from urllib.request import Request, urlopen
 
+    from tqdm import tqdm
+
     target = work / "archive.zip"
     request = Request(url, headers={"User-Agent": "mfrec"})  # noqa: S310 - the scheme was checked
     with urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
         expected = response.headers.get("Content-Length")
         total = int(expected) if expected and expected.isdigit() else None
-        size, checksum = _stream(response, target, total, release.name if progress else None)
+        bar = tqdm.wrapattr(response, "read", total, desc=release.name, disable=not progress)
+        with bar as body, target.open("xb") as file:
+            shutil.copyfileobj(body, file, _BLOCK)
+    size = target.stat().st_size
     if total is not None and size != total:
         raise DownloadError(f"{url} ended after {size} of {total} bytes: try again")
+    with target.open("rb") as file:
+        checksum = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if release.md5 is not None and checksum != release.md5:
         raise DownloadError(f"{url} has checksum {checksum} instead of {release.md5}: try again")
     return target
-
-
-def _stream(response: HTTPResponse, target: Path, total: int | None, bar: str | None) -> tuple[int, str]:
-    """Write the body to a file; return its length and MD5."""
-    from tqdm import tqdm
-
-    digest, size = hashlib.md5(usedforsecurity=False), 0
-    shown = tqdm(total=total, desc=bar, disable=bar is None, unit="B", unit_scale=True)
-    with target.open("xb") as file, shown:
-        while block := response.read(_BLOCK):
-            file.write(block)
-            digest.update(block)
-            size += len(block)
-            shown.update(len(block))
-    return size, digest.hexdigest()
 
 
 def _unpack(archive: Path, release: Release, folder: Path) -> Path:

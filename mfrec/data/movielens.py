@@ -2,8 +2,9 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def load_movielens(name: str | os.PathLike[str], data_home: str | os.PathLike[st
     Raises
     ------
     DataError
-        When the release is not there, a file is missing or empty, a zip is broken, or naming the first line
+        When the release is not there, a file is missing or empty, a zip is broken, or naming a line
         that cannot be read.
     """
     with _opened(name, data_home) as (root, release):
@@ -106,7 +107,7 @@ def load_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] |
     Raises
     ------
     DataError
-        Where the release tells nothing, or naming the first line that cannot be read.
+        Where the release tells nothing, or naming a line that cannot be read.
     """
     with _opened(name, data_home) as (root, release):
         return layouts.read_users(root, release)
@@ -120,11 +121,16 @@ def tells_users(name: str | os.PathLike[str], data_home: str | os.PathLike[str] 
 
 @contextmanager
 def _opened(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> Iterator[tuple[Root, Release]]:
-    """Open a release for reading: its folder or zip, and what is known about it."""
+    """Open a release, a folder or a zip; DataError where it turns out to be broken, also while it is read."""
     path, known = _locate(name, home)
-    with layouts.open_source(path) as opened:
-        root, layout = layouts.detect(opened)
-        yield root, known if known and known.layout == layout else Release(path.stem, layout)
+    try:
+        with nullcontext() if path.is_dir() else zipfile.ZipFile(path) as archive:
+            root, layout = layouts.detect(zipfile.Path(archive) if archive else path)
+            yield root, known if known and known.layout == layout else Release(path.stem, layout)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise DataError(f"{path} is not a whole zip ({error}): delete it and download it again") from error
+    except OSError as error:
+        raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
 
 
 def _locate(name: str | os.PathLike[str], home: str | os.PathLike[str] | None) -> tuple[Path, Release | None]:

@@ -2,88 +2,91 @@
 
 import csv
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import compress
 from pathlib import Path
 from typing import Any
+from zipfile import Path as ZipPath
 
+import numpy as np
 import pandas as pd
 
+from mfrec.data.delimited import Wanted, read_delimited
+from mfrec.data.numbers import numbers
+from mfrec.data.refusals import clip
+from mfrec.data.streams import blocks
+from mfrec.data.table import Table
 from mfrec.errors import DataError
 
 # Both can be walked, joined with `/` and opened alike, so a zip is read without unpacking it.
-Root = Path | zipfile.Path
+Root = Path | ZipPath
 
 _AGAIN = "download it again"
-_BOM = b"\xef\xbb\xbf"
-_SHOWN = 80
+# the names that headers have, and ours
+_OURS = {"userId": "user_id", "movieId": "item_id"}
+# above which and below which a number lies, and in words; other columns are text
+_WHOLE = (np.nextafter(-(2.0**63), -np.inf), 2.0**63, "is no whole number of 64 bits")
+_RANGES = dict.fromkeys(("user_id", "userId", "item_id", "movieId", "timestamp", "age"), _WHOLE)
+_RANGES["rating"] = (0.0, np.nextafter(5, 6), "is no number above 0 and at most 5")
 
 
 @dataclass(frozen=True)
 class File:
-    """How one file is written: what a line is, what separates its fields, their names, and the header, if any."""
+    """One file of a release: its name, what separates its fields, and what they are called; csv files have a header."""
 
-    what: str
+    name: str
     separator: str
     columns: tuple[str, ...]
-    header: str = ""
+
+    @property
+    def header(self) -> bool:
+        """Whether the first line names the columns."""
+        return self.name.endswith(".csv")
 
 
 _RATING = ("user_id", "item_id", "rating", "timestamp")
-_MOVIE = ("item_id", "title", "genres")
-
-FILES = {
-    "u.data": File("rating", "\t", _RATING),
-    "ratings.dat": File("rating", "::", _RATING),
-    "ratings.csv": File("rating", ",", _RATING, "userId,movieId,rating,timestamp"),
-    # a flag for each line of u.genre follows
-    "u.item": File("movie", "|", ("item_id", "title", "date", "video", "url")),
-    "movies.dat": File("movie", "::", _MOVIE),
-    "movies.csv": File("movie", ",", _MOVIE, "movieId,title,genres"),
-    "u.genre": File("genre", "|", ("genre", "number")),
-    "u.user": File("user", "|", ("user_id", "age", "gender", "occupation", "zip")),
-    "users.dat": File("user", "::", ("user_id", "gender", "age", "occupation", "zip")),
-}
-
-# what a field must match, what makes a value of it, above which and up to which, and in words; other fields are text
-_Rule = tuple[re.Pattern[str], type[int] | type[float], int, int, str]
-_WHOLE: _Rule = (re.compile(r"\s*[+-]?[0-9]{1,19}\s*"), int, -(2**63) - 1, 2**63 - 1, "a whole number")
-_STARS = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-_RULES: dict[str, _Rule] = {
-    **dict.fromkeys(("user_id", "item_id", "timestamp", "age"), _WHOLE),
-    "rating": (_STARS, float, 0, 5, "a number above 0 and at most 5"),
-}
-_DTYPES = {"user_id": "int64", "item_id": "int64", "rating": "float32", "timestamp": "int64"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one family of releases, by their keys in `FILES`, and what titles may be encoded in.
+    """The files of one family of releases, and what titles may be encoded in: the first that fits, else the last."""
 
-    The encoding is the first that fits, else the last. The file of users may be missing.
-    """
-
-    ratings: str
-    movies: str
+    ratings: File
+    movies: File
     encodings: tuple[str, ...]
-    genres: str | None = None
-    users: str | None = None
+    genres: File | None = None
+    users: File | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that must be there."""
-        return tuple(name for name in (self.ratings, self.movies, self.genres) if name)
+        """Every file that must be there; that of users may be missing."""
+        return tuple(file.name for file in (self.ratings, self.movies, self.genres) if file)
 
 
 LAYOUTS = {
-    "u.data": Layout("u.data", "u.item", ("latin-1",), "u.genre", "u.user"),
+    "u.data": Layout(
+        File("u.data", "\t", _RATING),
+        # a flag for each line of u.genre follows
+        File("u.item", "|", ("item_id", "title", "date", "video", "url")),
+        ("latin-1",),
+        File("u.genre", "|", ("genre", "number")),
+        File("u.user", "|", ("user_id", "age", "gender", "occupation", "zip")),
+    ),
     # ml-1m and ml-10m differ in encoding alone, and Latin-1 accents are hardly ever valid UTF-8
-    "dat": Layout("ratings.dat", "movies.dat", ("utf-8", "latin-1"), users="users.dat"),
-    "csv": Layout("ratings.csv", "movies.csv", ("utf-8",)),
+    "dat": Layout(
+        File("ratings.dat", "::", _RATING),
+        File("movies.dat", "::", ("item_id", "title", "genres")),
+        ("utf-8", "latin-1"),
+        users=File("users.dat", "::", ("user_id", "gender", "age", "occupation", "zip")),
+    ),
+    "csv": Layout(
+        File("ratings.csv", ",", ("userId", "movieId", "rating", "timestamp")),
+        File("movies.csv", ",", ("movieId", "title", "genres")),
+        ("utf-8",),
+    ),
 }
 
 
@@ -120,27 +123,6 @@ class Release:
     url: str = ""
 
 
-@contextmanager
-def open_source(path: Path) -> Iterator[Root]:
-    """Open a folder or a zip for reading.
-
-    Raises
-    ------
-    DataError
-        When it is missing, unreadable, or not a whole zip; also when that shows only while it is read.
-    """
-    try:
-        if path.is_dir():
-            yield path
-            return
-        with zipfile.ZipFile(path) as archive:
-            yield zipfile.Path(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise DataError(f"{path} is not a whole zip ({error}): delete it and download it again") from error
-    except OSError as error:
-        raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
-
-
 def detect(root: Root) -> tuple[Root, str]:
     """Find the folder that holds a release, ``root`` or one level below it, and the key of its layout.
 
@@ -151,94 +133,62 @@ def detect(root: Root) -> tuple[Root, str]:
     """
     below = sorted((entry for entry in root.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
     for folders in ([root], below):
-        found = [(f, key) for f in folders for key, lay in LAYOUTS.items() if (f / lay.ratings).is_file()]
+        found = [(f, key) for f in folders for key, lay in LAYOUTS.items() if (f / lay.ratings.name).is_file()]
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(str(folder / LAYOUTS[key].ratings) for folder, key in found)
+            names = ", ".join(str(folder / LAYOUTS[key].ratings.name) for folder, key in found)
             raise DataError(f"{root} holds more than one release, name one of them: {names}")
-    wanted = ", ".join(layout.ratings for layout in LAYOUTS.values())
+    wanted = ", ".join(layout.ratings.name for layout in LAYOUTS.values())
     raise DataError(f"{root} is no MovieLens release: it holds none of {wanted}")
 
 
 def read_ratings(source: Root, release: Release) -> pd.DataFrame:
-    """Read every rating.
-
-    Returns
-    -------
-    DataFrame
-        ``user_id``, ``item_id`` (int64), ``rating`` (float32, above 0 and at most 5) and ``timestamp``
-        (int64, seconds since 1970), in the order of the file.
+    """Read ``user_id``, ``item_id``, ``timestamp`` (int64) and ``rating`` (float32), in the order of the file.
 
     Raises
     ------
     DataError
-        When the file is missing or empty, or naming the first line that is not a rating.
+        When the file is missing or empty, or naming a line that is not a rating.
     """
-    layout = LAYOUTS[release.layout]
-    path, encoding = _existing(source, layout.ratings), release.encoding or layout.encodings[0]
-    # the header and the first rating
-    any(_rows(path, encoding))
+    file = LAYOUTS[release.layout].ratings
     try:
-        return _parse_fast(path)
-    except (ValueError, TypeError, OverflowError) as error:
+        return _read_fast(_existing(source, file.name), file)
+    except (ValueError, TypeError, ArithmeticError):
         # pandas is fast and strict, but does not say where a person should look
-        all(_rows(path, encoding))
-        raise DataError(f"{path} cannot be parsed ({str(error).splitlines()[0]}): {_AGAIN}") from error
+        return _read(source, file).astype({"rating": "float32"})
 
 
 def read_movies(source: Root, release: Release) -> pd.DataFrame:
-    """Read every title.
-
-    Returns
-    -------
-    DataFrame
-        ``item_id`` (int64), ``title`` (str, as published but for white space around it) and ``genres``
-        (str, joined by ``|``), in the order of the file.
-
-    Raises
-    ------
-    DataError
-        When a file is missing or empty, or naming the first line that is not a movie.
-    """
+    """Read the table that `mfrec.data.movielens.load_items` describes."""
     layout = LAYOUTS[release.layout]
-    path, encoding = _existing(source, layout.movies), release.encoding or layout.encodings[0]
+    encoding = release.encoding or layout.encodings[0]
     if not release.encoding and encoding != layout.encodings[-1]:
         try:
-            path.read_text(encoding)
+            _existing(source, layout.movies.name).read_text(encoding)
         except UnicodeDecodeError:
             encoding = layout.encodings[-1]
     if not layout.genres:
-        return pd.DataFrame(_rows(path, encoding), columns=_MOVIE)
-    genres = [name for name, _ in _rows(_existing(source, layout.genres), encoding)]
-    joined = (
-        (number, title, "|".join(genre for genre, flag in zip(genres, flags, strict=True) if flag == "1"))
-        for number, title, _, _, _, *flags in _rows(path, encoding, genres)
-    )
-    return pd.DataFrame(joined, columns=_MOVIE)
+        return _read(source, layout.movies, encoding)
+    genres = _read(source, layout.genres, encoding)["genre"].tolist()
+    movies = _read(source, layout.movies, encoding, genres)
+    movies["genres"] = ["|".join(compress(genres, flags)) for flags in (movies[genres] == "1").to_numpy()]
+    return movies[["item_id", "title", "genres"]]
 
 
-def users_file(source: Root, release: Release) -> str | None:
-    """Return the name of the file that tells about users, or None."""
-    name = LAYOUTS[release.layout].users
-    return name if name and (source / name).is_file() else None
+def users_file(source: Root, release: Release) -> File | None:
+    """Return the file that tells about users, or None."""
+    file = LAYOUTS[release.layout].users
+    return file if file and (source / file.name).is_file() else None
 
 
 def read_users(source: Root, release: Release) -> pd.DataFrame:
-    """Read ``user_id`` and ``age`` (int64), ``gender``, ``occupation`` and ``region`` (str).
-
-    The region is the first digit of the zip code, a part of the United States; "" for those of other countries.
-
-    Raises
-    ------
-    DataError
-        When there is no such file, or it is empty, or naming the first line that is not a user.
-    """
-    name = users_file(source, release)
-    if name is None:
-        files = ", ".join(layout.users for layout in LAYOUTS.values() if layout.users)
+    """Read the table that `mfrec.data.movielens.load_users` describes."""
+    file = users_file(source, release)
+    if file is None:
+        files = ", ".join(layout.users.name for layout in LAYOUTS.values() if layout.users)
         raise DataError(f"{source} tells nothing about its users: it holds none of {files}")
-    frame = pd.DataFrame(_rows(source / name, "latin-1"), columns=FILES[name].columns)
+    frame = _read(source, file, "latin-1")
     frame["region"] = frame["zip"].str.extract("^([0-9])", expand=False).fillna("")
     return frame[["user_id", "age", "gender", "occupation", "region"]]
 
@@ -250,10 +200,9 @@ def _existing(source: Root, name: str) -> Root:
     return path
 
 
-def _parse_fast(path: Root) -> pd.DataFrame:
+def _read_fast(path: Root, file: File) -> pd.DataFrame:
     """Read ratings with the C parser of pandas; ValueError where a line may be none."""
-    file = FILES[path.name]
-    with path.open("rb") as opened:
+    with path.open("rb") as opened, np.errstate(invalid="raise"):
         source, separator = opened, file.separator
         if len(separator) > 1:
             # the C parser takes separators of one byte only, and the Python one is thirty times slower
@@ -261,77 +210,64 @@ def _parse_fast(path: Root) -> pd.DataFrame:
         frame = pd.read_csv(
             source,
             sep=separator,
-            header=None,
-            skiprows=1 if file.header else 0,
-            names=list(_DTYPES),
-            dtype=_DTYPES,
+            header=0 if file.header else None,
+            names=None if file.header else list(file.columns),
+            dtype={name: "float32" if name == "rating" else "int64" for name in file.columns},
             na_filter=False,
             quoting=csv.QUOTE_NONE,
             engine="c",
         )
     # pandas turns one field too many into an index
-    if not isinstance(frame.index, pd.RangeIndex) or not frame["rating"].between(0, 5, inclusive="right").all():
-        raise ValueError("too many fields, or ratings out of range")
-    return frame
+    if tuple(frame.columns) != file.columns or not isinstance(frame.index, pd.RangeIndex) or not len(frame):
+        raise ValueError("other fields, or none")
+    if not frame["rating"].between(0, 5, inclusive="right").all():
+        raise ValueError("ratings out of range")
+    return frame.rename(columns=_OURS)
 
 
-def _rows(path: Root, encoding: str, more: Sequence[str] = ()) -> Iterator[list[Any]]:
-    """Yield the values of every line that is not blank, with ``more`` columns than the file always has.
-
-    DataError names the first line that does not fit. But for ratings, each line is to begin with another value.
-    """
-    file = FILES[path.name]
-    seen: set[Any] = set()
-    empty = True
-    for number, line in _lines(path):
-        try:
-            if number == 1 and file.header:
-                if line.strip() != file.header.encode():
-                    raise ValueError(f"the header is not {file.header}")
-                continue
-            row = _values(line.decode(encoding), file, (*file.columns, *more))
-            if row[0] in seen:
-                raise ValueError(f"{file.what} {row[0]} is there twice")
-        except ValueError as error:
-            wrong = f"bytes that are not {encoding}" if isinstance(error, UnicodeDecodeError) else error
-            shown = line.decode(encoding, "backslashreplace")
-            shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
-            raise DataError(f"{path} line {number}: {wrong}: {shown!r}: mend it or {_AGAIN}") from error
-        if file.what != "rating":
-            seen.add(row[0])
-        empty = False
-        yield row
-    if empty:
-        raise DataError(f"{path} holds no {file.what}s: delete the folder or zip and {_AGAIN}")
-
-
-def _lines(path: Root) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and bytes of every line that is not blank."""
+def _read(source: Root, file: File, encoding: str = "utf-8", more: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a file with ``more`` columns than it always has; DataError names a line that does not fit."""
+    path, columns = _existing(source, file.name), (*file.columns, *more)
+    wanted = Wanted([name for name in columns if name not in _RANGES], [name for name in columns if name in _RANGES])
     with path.open("rb") as opened:
-        for number, raw in enumerate(opened, 1):
-            line = (raw.removeprefix(_BOM) if number == 1 else raw).rstrip(b"\r\n")
-            if line.strip(b" "):
-                yield number, line
+        stream: Any = opened
+        # Latin-1 has no byte order mark, and would read three letters
+        if stream.peek(3).startswith(BOM_UTF8):
+            stream.read(3)
+        try:
+            table = read_delimited(
+                blocks(stream, str(path), encoding), str(path), wanted, sep=file.separator, header=file.header,
+                quoting="auto" if file.header else "none", names=columns,
+            )  # fmt: skip
+        except DataError as error:
+            # the options that it names are those of tables
+            told = re.sub("[:;] [^:;]*--.*", "", str(error).removeprefix(str(path)))
+            raise DataError(f"{path}{told}: mend it or {_AGAIN}") from error
+    if not len(table):
+        raise DataError(f"{path} has no rows: delete the folder or zip and {_AGAIN}")
+    frame = pd.DataFrame({name: _checked(table, name) for name in columns})
+    key = file.columns[0]
+    twice = frame[key].duplicated()
+    if "rating" not in frame and twice.any():
+        raise _fault(table, int(twice.argmax()), key, frame[key], "is there twice")
+    return frame.rename(columns=_OURS)
 
 
-def _values(line: str, file: File, columns: tuple[str, ...]) -> list[Any]:
-    """Return the values of a line; ValueError says why it has none."""
-    try:
-        # titles may hold commas; ratings have no quotes
-        quoted = file.separator == "," and file.what == "movie"
-        fields = next(csv.reader([line])) if quoted else line.split(file.separator)
-    except csv.Error:
-        fields = []
-    if len(fields) != len(columns):
-        raise ValueError(f"{len(fields)} fields instead of {len(columns)}")
-    return [_value(column, text) for column, text in zip(columns, fields, strict=True)]
+def _checked(table: Table, name: str) -> "pd.Series[Any]":
+    """Return a column as numbers or as text, whichever its name demands."""
+    column = table.columns[name]
+    if name not in _RANGES:
+        return pd.Series(column.astype(object).fillna("").tolist(), dtype="str").str.strip()
+    parsed = numbers(column)
+    above, below, told = _RANGES[name]
+    fits = ~(parsed.missing | parsed.wrong) & (parsed.values > above) & (parsed.values < below)
+    if name != "rating":
+        fits &= parsed.values == np.floor(parsed.values)
+    if not fits.all():
+        raise _fault(table, int(fits.argmin()), name, column, told)
+    return pd.Series(parsed.values if name == "rating" else parsed.values.astype(np.int64))
 
 
-def _value(column: str, text: str) -> Any:
-    if column not in _RULES:
-        return text.strip()
-    pattern, kind, above, most, told = _RULES[column]
-    value = kind(text) if pattern.fullmatch(text) else above
-    if not above < value <= most:
-        raise ValueError(f"{column} {text[:_SHOWN]!r} is not {told}")
-    return value
+def _fault(table: Table, row: int, name: str, column: "pd.Series[Any]", told: str) -> DataError:
+    value = clip("" if pd.isna(column[row]) else column[row])
+    return DataError(f"{table.name}, {table.place(row)}: {name} {value} {told}: mend it or {_AGAIN}")

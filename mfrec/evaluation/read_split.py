@@ -78,8 +78,8 @@ def read_split(
     frames = [_frame(table, part, user, item, names, how) for part, table in given.items()]
     whole = pd.concat(_same_kind(frames, (user, item)), ignore_index=True)
     part_of_row = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
-    first_part = part_of_row[_first_rows(whole, user, item)]
-    leaked = part_of_row != first_part
+    pairs = pd.Series(part_of_row).groupby([whole[user], whole[item]], sort=False, dropna=False)
+    leaked = part_of_row != pairs.transform("first").to_numpy()
     full = Interactions.from_frame(whole[~leaked], user=user, item=item, **names)
     part_of_pair = _per_pair(full, whole[~leaked], part_of_row[~leaked], user, item)
     notes = tuple(
@@ -156,14 +156,6 @@ def _same_kind(frames: list[pd.DataFrame], columns: tuple[str, str]) -> list[pd.
         if any(numeric) and not all(numeric):
             frames = [f.assign(**{column: f[column].astype(str)}) for f in frames]
     return frames
-
-
-def _first_rows(whole: pd.DataFrame, user: str, item: str) -> NDArray[np.int64]:
-    """Return, per row, the first row of the same pair."""
-    pair = whole.groupby([user, item], sort=False, dropna=False).ngroup().to_numpy()
-    _, first, back = np.unique(pair, return_index=True, return_inverse=True)
-    rows: NDArray[np.int64] = first[back].astype(np.int64)
-    return rows
 
 
 def _per_pair(

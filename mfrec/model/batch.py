@@ -15,6 +15,7 @@ from mfrec.arrays import NOTHING, Candidates, Matrix, Numbers, Scores, unit_rows
 from mfrec.directions import Direction, find_direction
 from mfrec.errors import check_integer
 from mfrec.index.base import exact_search
+from mfrec.model.best import places_in
 from mfrec.model.rankings import Rankings
 from mfrec.model.recommender import Recommender, check_min_score
 
@@ -113,7 +114,7 @@ class _Job:
         parts = [(first + places, numbers, ranked), *(self._alone(first + place) for place in loose.tolist())]
         asked, numbers, ranked = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((numbers, -ranked, asked))
-        ranks = _ranks(asked[order])
+        ranks = places_in(asked[order] - first, end - first) + 1
         kept = (ranks <= self.k) & (ranked[order] >= self.min_score)
         order, ranks = order[kept], ranks[kept]
         direction, ids = self.direction, self.model.ids
@@ -173,12 +174,6 @@ def _proposals(scores: Scores, width: int, k: int, margins: Scores) -> tuple[Num
     loose |= np.bincount(found, minlength=len(scores)) > most
     kept = ~loose[found]
     return found[kept], columns[kept], np.flatnonzero(loose)
-
-
-def _ranks(asked: Numbers) -> Numbers:
-    """Return the rank, from 1, of each row among those of the same query; queries are ascending."""
-    fresh = np.flatnonzero(np.diff(asked, prepend=-1))
-    return np.arange(len(asked)) - np.repeat(fresh, np.diff(fresh, append=len(asked))) + 1
 
 
 def _bar(blocks: range, progress: bool) -> Any:
