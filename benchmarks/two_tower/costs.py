@@ -19,23 +19,19 @@ FIGURES = ("fit_seconds", "index_seconds", "peak_mb", "save_seconds", "saved_mb"
 # the files of distributions and of all that they require, by pip's own records; run in either environment
 SIZE_OF = """
 import re, sys
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
-def name_of(text):
-    return re.split(r"[^A-Za-z0-9_.-]", text)[0].lower().replace("_", "-")
+from importlib import metadata
 todo, seen, size = sys.argv[1:], set(), 0
 while todo:
-    name = name_of(todo.pop())
-    if name in seen:
-        continue
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:
-        continue
-    seen.add(name)
-    paths = {path.locate() for path in found.files or []}
-    size += sum(p.stat().st_size for p in map(Path, paths) if p.is_file())
-    todo += [r for r in found.requires or [] if "extra ==" not in r]
+    name = re.split(r"[^A-Za-z0-9_.-]", todo.pop())[0].lower().replace("_", "-")
+    if name not in seen:
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        seen.add(name)
+        paths = {path.locate() for path in found.files or []}
+        size += sum(path.stat().st_size for path in paths if path.is_file())
+        todo += [r for r in found.requires or [] if "extra ==" not in r]
 print(size / 1e6, len(seen))
 """
 

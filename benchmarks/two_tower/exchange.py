@@ -29,36 +29,24 @@ class Settings:
     batch: int = 2048
     optimizer: str = "adagrad"
     rate: float = 0.1
-    # length of each embedding: user, timestamp bucket, title, title text
-    embedding: int = 32
-    # widths of the dense layers that end each tower; the last one is the length of the vectors
-    layers: tuple[int, ...] = (32,)
-    # whether the query tower sees the time, as its bucket (of equal length) and as a normalised value
-    timestamp: bool = True
-    time_buckets: int = 1_000
-    # whether the candidate tower sees the words of the title beside the title itself
-    title_text: bool = True
-    # whether vectors are scaled to length 1, and what divides the scores in the softmax
-    normalise: bool = False
-    temperature: float = 1.0
-    # whether another event of the batch with the same title stops counting as a negative
-    remove_accidental_hits: bool = False
+    embedding: int = 32  # length of each: user, timestamp bucket, title, title text
+    layers: tuple[int, ...] = (32,)  # widths of the dense layers that end each tower, the last that of the vectors
+    timestamp: bool = True  # whether the query tower sees the time, as its bucket and as a normalised value
+    time_buckets: int = 1_000  # of equal length
+    title_text: bool = True  # whether the candidate tower sees the words of the title beside the title itself
+    normalise: bool = False  # whether vectors are scaled to length 1
+    temperature: float = 1.0  # divides the scores in the softmax
+    remove_accidental_hits: bool = False  # whether the batch's other events of a title are no negatives of it
     # whether scores in the softmax are corrected for how often a title is drawn as a negative (Yi et al.,
     # "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", 2019)
     log_q: bool = False
-    # share of the embedding values dropped while training
-    dropout: float = 0.0
+    dropout: float = 0.0  # share of the embedding values dropped while training
     seed: int = 42
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
         """Read settings from JSON values; what is not named keeps its default."""
         return cls(**{**given, "layers": tuple(given.get("layers", cls.layers))})
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read settings from JSON text."""
-        return cls.of(json.loads(text))
 
     def text(self) -> str:
         """Return the settings as JSON."""
@@ -170,7 +158,7 @@ def command_line(doc: str | None, *commands: Callable[[argparse.Namespace], dict
         if command.__name__ != "first":
             sub.add_argument("split", type=Path)
         sub.add_argument("out", type=Path)
-        sub.add_argument("--settings", type=Settings.parse, default=ARTICLE)
+        sub.add_argument("--settings", type=lambda text: Settings.of(json.loads(text)), default=ARTICLE)
         sub.add_argument("--snapshots", type=json.loads, default=[])
         sub.add_argument("--own-metrics", action="store_true")
         sub.add_argument("--user", default=USER)

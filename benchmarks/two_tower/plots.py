@@ -4,27 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.two_tower.results import Figures, curve
+from benchmarks.two_tower.results import SHOWN, Figures, curve
 
 DIRECTIONS = ("user2item", "item2item", "user2user", "item2user")
-CURVES = {"mfrec": "tab:blue", "mfrec tuned": "tab:cyan", "two-tower": "tab:red", "two-tower tuned": "tab:orange"}
-CONTENDERS = {
-    "popularity": "lightgrey",
-    "item-kNN": "tab:green",
-    "two-tower": "darkred",
-    "two-tower, one vector per user": "tab:red",
-    "two-tower tuned": "peru",
-    "two-tower tuned, one vector per user": "tab:orange",
-    "two-tower tuned, without time": "gold",
-    "mfrec": "tab:blue",
-    "mfrec tuned": "tab:cyan",
-}
-INDEXES = {
-    "brute force": "tab:red",
-    "brute force, one row per user": "tab:orange",
-    "mfrec": "tab:blue",
-    "scann": "tab:pink",
-}
 
 
 def draw(figures: Figures, datasets: Sequence[str], folder: Path) -> Iterator[str]:
@@ -41,13 +23,13 @@ def draw(figures: Figures, datasets: Sequence[str], folder: Path) -> Iterator[st
 
 
 def _training(figures: Figures, dataset: str, path: Path) -> None:
-    curves = {who: points for who in CURVES if (points := curve(figures, dataset, who))}
+    curves = {who: points for who in SHOWN["curves"] if (points := curve(figures, dataset, who))}
     if not curves:
         return
     figure, axes = _figure(8, 4)
     for who, points in curves.items():
         _, seconds, values = zip(*points, strict=True)
-        axes.plot(seconds, values, "o-", color=CURVES[who], label=who, markersize=4)
+        axes.plot(seconds, values, "o-", color=SHOWN["curves"][who], label=who, markersize=4)
     popular = figures.get(f"{dataset}|random|popularity|user2item/unseen/hit_rate@100")
     if popular is not None:
         axes.axhline(popular.value, color="grey", linestyle=":", label="popularity")
@@ -60,7 +42,7 @@ def _latency(figures: Figures, dataset: str, path: Path) -> None:
         return
     figure, all_axes = _figure(12, 3, columns=len(DIRECTIONS))
     for axes, direction in zip(all_axes, DIRECTIONS, strict=True):
-        for index, colour in INDEXES.items():
+        for index, colour in SHOWN["indexes"].items():
             found = figures.get(f"{dataset}|latency|{index}|{direction}|last repeat")
             if found:
                 shares = [int(p.removeprefix("p")) / 100 for p in found.value]
@@ -73,8 +55,9 @@ def _latency(figures: Figures, dataset: str, path: Path) -> None:
 
 def _directions(figures: Figures, dataset: str, path: Path) -> None:
     figure, axes = _figure(11, 4)
-    width = 0.85 / len(CONTENDERS)
-    for number, (who, colour) in enumerate(CONTENDERS.items()):
+    colours = {who: colour for who, colour in SHOWN["contenders"].items() if colour}
+    width = 0.85 / len(colours)
+    for number, (who, colour) in enumerate(colours.items()):
         found = [figures.get(f"{dataset}|random|{who}|{d}/unseen/recall@10") for d in DIRECTIONS]
         # who is asked anew for each event has no recall in user2item
         bars = [(place + number * width, f.value, f.spread) for place, f in enumerate(found) if f]

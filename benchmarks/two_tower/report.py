@@ -19,19 +19,7 @@ from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from benchmarks.two_tower import plots, results
-from benchmarks.two_tower.results import (
-    COMPARISONS,
-    COSTS,
-    HITS,
-    MFREC,
-    ONCE,
-    ORDER,
-    OTHERS,
-    TOWERS,
-    UNFAIR,
-    Figure,
-    Figures,
-)
+from benchmarks.two_tower.results import HITS, MFREC, ORDER, OTHERS, SHOWN, TOWERS, Figure, Figures
 
 HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.jsonl", HERE.parents[1] / "README.md"
@@ -42,6 +30,8 @@ PROTOCOLS = {"random": "random split", "time": "split by time"}
 # freedom, and everything would be level, which says nothing
 CHANCE, FEWEST = 0.05, 3
 NOT_TESTED = "not tested"
+COMPARISONS = SHOWN["comparisons"]
+ONCE, *_, UNFAIR = COMPARISONS
 
 
 def text(figures: Figures, name: str, form: str = ".3f") -> str:
@@ -104,9 +94,9 @@ def versus(figures: Figures, name: str) -> str:
 
 def compared(figures: Figures, dataset: str, protocol: str, how: str) -> Iterator[tuple[str, str, str, Figure | None]]:
     """Yield metric, both contenders and their difference: tuned against tuned, like against like."""
-    our, their, protocols = COMPARISONS[how]
-    for metric in HITS if protocol in protocols else ():
-        ours, theirs = best_of(figures, f"{dataset}|{protocol}", (our,), their, metric)
+    terms = COMPARISONS[how]
+    for metric in HITS if protocol in terms["splits"] else ():
+        ours, theirs = best_of(figures, f"{dataset}|{protocol}", (terms["ours"],), terms["theirs"], metric)
         yield metric, ours, theirs, figures.get(results.gap_name(dataset, protocol, ours, theirs, metric))
 
 
@@ -153,31 +143,29 @@ def about(figures: Figures) -> str:
 
 def user2item(figures: Figures, dataset: str, protocol: str, seen: str) -> str:
     """Return hit rates by contender, NDCG and recall."""
-    columns = {m.replace("_", " "): f"{protocol}|{{}}|user2item/{seen}/{m}" for m in results.USER2ITEM}
-    return _by_contender(figures, dataset, columns)
+    return _by_contender(figures, dataset, {protocol: [f"user2item/{seen}/{m}" for m in results.USER2ITEM]})
 
 
 def directions(figures: Figures, dataset: str, protocol: str) -> str:
     """Return recall and NDCG of the three other directions."""
-    columns = {metric.replace("/unseen/", " "): f"{protocol}|{{}}|{metric}" for metric in OTHERS}
-    return _by_contender(figures, dataset, columns)
+    return _by_contender(figures, dataset, {protocol: OTHERS})
 
 
 def cold(figures: Figures, dataset: str) -> str:
     """Return hit rates of cold titles and new users."""
-    columns = {m.replace("/hit_rate", " "): f"cold|{{}}|{m}" for m in results.COLD}
-    columns |= {m.replace("/hit_rate", " "): f"time|{{}}|{m}" for m in results.NEW}
-    return _by_contender(figures, dataset, columns)
+    return _by_contender(figures, dataset, {"cold": results.COLD, "time": results.NEW})
 
 
-def _by_contender(figures: Figures, dataset: str, columns: Mapping[str, str]) -> str:
+def _by_contender(figures: Figures, dataset: str, metrics: Mapping[str, Sequence[str]]) -> str:
     """Return a table of means with their spread; who has none of the figures has no row."""
-    names = {who: [f"{dataset}|{column.format(who)}" for column in columns.values()] for who in ORDER}
+    columns = [(protocol, metric) for protocol, some in metrics.items() for metric in some]
+    names = {who: [f"{dataset}|{protocol}|{who}|{metric}" for protocol, metric in columns] for who in ORDER}
     rows = [[who, *(spread(figures, name) for name in some)] for who, some in names.items()]
-    shown = table(["contender", *columns], [row for row in rows if set(row[1:]) != {MISSING}])
+    header = [re.sub("^user2item/(plain|unseen)/", "", metric).replace("s/hit_rate", "s ") for _, metric in columns]
+    header = [words.replace("/unseen/", " ").replace("_", " ") for words in header]
+    shown = table(["contender", *header], [row for row in rows if set(row[1:]) != {MISSING}])
     counts = sorted({figures[name].count for some in names.values() for name in some if name in figures})
-    fixed = all(column.startswith("time|") for column in columns.values())
-    of = "models on one split" if fixed else "seeds of split and model (one split by time)"
+    of = "models on one split" if set(metrics) == {"time"} else "seeds of split and model (one split by time)"
     return shown and f"{shown}\n\nMean ± standard deviation over {' or '.join(map(str, counts))} {of}."
 
 
@@ -194,7 +182,7 @@ def curve(figures: Figures, dataset: str) -> str:
 def costs(figures: Figures, dataset: str) -> str:
     """Return what both sides cost, and the ratio with its least over the repeats."""
     name, rows = f"{dataset}|costs", []
-    for cost, (words, form) in COSTS.items():
+    for cost, (words, form) in SHOWN["costs"].items():
         sides = [text(figures, f"{name}|{side}|{cost}", form) for side in ("mfrec", "two-tower")]
         rows.append([words, *sides, *(text(figures, f"{name}|{of}|{cost}", ".1f") for of in ("ratio", "least ratio"))])
     return table(["cost", "mfrec", "two-tower, the article's settings", "ratio", "least ratio"], rows)
@@ -204,7 +192,7 @@ def latency(figures: Figures, dataset: str) -> str:
     """Return p50 and p99 of single queries."""
     columns = [(direction, p) for direction in plots.DIRECTIONS for p in ("p50", "p99")]
     rows = []
-    for index in plots.INDEXES:
+    for index in SHOWN["indexes"]:
         cells = [text(figures, f"{dataset}|latency|{index}|{direction}|{p}", ".0f") for direction, p in columns]
         rows += [[index, *cells]] if set(cells) != {MISSING} else []
     why = figures.get(f"{dataset}|latency|missing|scann")
@@ -236,18 +224,14 @@ def side_by_side(figures: Figures, dataset: str) -> str:
     return "\n\n".join(parts)
 
 
-TABLES: Mapping[str, Callable[..., str]] = {
-    f.__name__: f for f in (about, comparisons, user2item, directions, cold, curve, costs, latency, searches)
-} | {"side_by_side": side_by_side}
+_ALL = (about, comparisons, user2item, directions, cold, curve, costs, latency, searches, side_by_side)
+TABLES: Mapping[str, Callable[..., str]] = {f.__name__: f for f in _ALL}
 
 
 def render(figures: Figures, *, prose: bool = True) -> str:
     """Return the report; without its prose for the figures of another run, about which it says nothing.
 
-    Raises
-    ------
-    KeyError
-        Where the prose tells a figure that was not measured.
+    It is a `KeyError` where the prose tells a figure that was not measured.
     """
     template = (HERE / "template.md").read_text(encoding="utf-8")
     before, each, after = template.split("<!-- each data set -->\n\n")
@@ -299,20 +283,14 @@ def headline() -> str:
         values = [text(figures, f"ml-100k|{protocol}|{who}|{metric}") for who in (ours, theirs)]
         rows.append([words, *values, f"{difference.value:+.3f} ± {difference.spread:.3f}" if difference else MISSING])
     for cost in ("fit_seconds", "load_seconds", "installed_mb"):
-        words, form = COSTS[cost]
+        words, form = SHOWN["costs"][cost]
         values = [text(figures, f"ml-100k|costs|{side}|{cost}", form) for side in ("mfrec", "two-tower")]
         rows.append([words, *values, text(figures, f"ml-100k|costs|ratio|{cost}", ".1f") + "x"])
     return table(["measure", "mfrec", "two-tower", "difference or ratio"], rows)
 
 
 def put_headline(page: str) -> str:
-    """Return a page with the table between its markers.
-
-    Raises
-    ------
-    ValueError
-        Where the page has no markers.
-    """
+    """Return a page with the table between its markers; without them it is a `ValueError`."""
     before, start, rest = page.partition(START)
     _, end, after = rest.partition(END)
     if not end:

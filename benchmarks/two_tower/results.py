@@ -11,9 +11,11 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +31,9 @@ Value = tuple[str, str, Any]
 
 LIBRARIES = ("mfrec", "numpy", "scipy", "implicit", "annoy")
 
-# contenders, in the order of the tables
-ORDER = (
-    "popularity",
-    "popularity, without what was touched",
-    "random",
-    "item-kNN",
-    "two-tower",
-    "two-tower, one vector per user",
-    "two-tower tuned",
-    "two-tower tuned, one vector per user",
-    "two-tower tuned, without time",
-    "mfrec",
-    "mfrec tuned",
-    "mfrec tuned, at the event's time",
-    "mfrec tuned, at the event's time, from the past alone",
-    "mfrec tuned, folding in",
-    "mfrec, with titles",
-)
+# contenders, costs and comparisons, in the order of the tables
+SHOWN = tomllib.loads((Path(__file__).parent / "report.toml").read_text(encoding="utf-8"))
+ORDER = tuple(SHOWN["contenders"])
 TOWERS = tuple(name for name in ORDER if name.startswith("two-tower"))
 MFREC = ("mfrec", "mfrec tuned")
 WITH_TITLES = "mfrec, with titles"
@@ -60,34 +47,6 @@ COLD = ("cold titles/hit_rate@100", "cold titles among themselves/hit_rate@10")
 NEW = ("new users/hit_rate@10", "new users/hit_rate@100")
 # the last is drawn beside the other directions
 KEPT = {*(f"user2item/{s}/{m}" for s in SEEN for m in USER2ITEM), *OTHERS, *COLD, *NEW, "user2item/unseen/recall@10"}
-# what is shown of the costs: in words, and with how many digits
-COSTS = {
-    "fit_seconds": ("training, s", ".2f"),
-    "index_seconds": ("index build, s", ".2f"),
-    "whole_seconds": ("process start to first answers in four directions, s", ".2f"),
-    "peak_mb": ("peak memory until then, MB", ".0f"),
-    "saved_mb": ("saved model, MB", ".1f"),
-    "save_seconds": ("saving, s", ".2f"),
-    "load_seconds": ("new process: load and answer four queries, s", ".2f"),
-    "load_peak_mb": ("its peak memory, MB", ".0f"),
-    "installed_mb": ("environment (distributions and all they require), MB", ".0f"),
-}
-
-# mfrec's contender, the two-towers of which the best counts, and the splits that are compared on; by how they are asked
-UNFAIR = "only the two-tower asked at the event's time"
-ONCE = "asked once per user"
-BOTH = ("random", "time")
-COMPARISONS = {
-    ONCE: ("mfrec tuned", ("two-tower tuned, one vector per user", "two-tower tuned, without time"), BOTH),
-    "asked at the event's time": ("mfrec tuned, at the event's time", ("two-tower tuned",), BOTH),
-    # by time, the past is all there is
-    "the same, mfrec from the past alone": (
-        "mfrec tuned, at the event's time, from the past alone",
-        ("two-tower tuned",),
-        BOTH[:1],
-    ),
-    UNFAIR: ("mfrec tuned", ("two-tower tuned",), BOTH),
-}
 
 
 def about() -> Json:
@@ -126,8 +85,7 @@ def keep(path: Path, settings: Json, make: Callable[[], Json]) -> Json:
         if found.get("wanted") == wanted:
             return found
     began = time.perf_counter()
-    header = {"wanted": wanted, "about": about()}
-    result = header | make()
+    result = {"wanted": wanted, "about": about()} | make()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_raw(path, result)
     print(f"{path.parent.name}/{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
@@ -149,7 +107,7 @@ def read_raw(folder: Path) -> Raw:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure, or a text that stands for one: how far it varies, of how many values it is, and how (`HOW`)."""
+    """One figure, or a text that stands for one: how far it varies, of how many values, and how (`HOW`, `PLAIN`)."""
 
     value: Any
     spread: float
@@ -194,17 +152,16 @@ def gap_by_user(triples: Sequence[Sequence[Sequence[float]]]) -> Computed:
     return value, error, len(triples)
 
 
-HOW: Mapping[str, Callable[[Sequence[Any]], Computed]] = {
-    "mean": mean,
-    "median": lambda values: (statistics.median(values), 0.0, len(values)),
-    "max": lambda values: (max(values), 0.0, len(values)),
-    "min": lambda values: (min(values), 0.0, len(values)),
-    "sum": lambda values: (sum(values), 0.0, len(values)),
-    "count": lambda values: (len(values), 0.0, len(values)),
-    "first": lambda values: (values[0], 0.0, len(values)),
-    "gap": gap,
-    "gap by user": gap_by_user,
+# without spread
+PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "median": statistics.median,
+    "max": max,
+    "min": min,
+    "sum": sum,
+    "count": len,
+    "first": itemgetter(0),
 }
+HOW: Mapping[str, Callable[[Any], Computed]] = {"mean": mean, "gap": gap, "gap by user": gap_by_user}
 
 
 def summarise(raw: Raw) -> Figures:
@@ -213,7 +170,10 @@ def summarise(raw: Raw) -> Figures:
     for part in (_about, _accuracy, _gaps, _curves, _costs, _searches):
         for name, how, value in part(raw):
             values.setdefault((name, how), []).append(value)
-    return {name: Figure(*HOW[how](found), how) for (name, how), found in values.items()}
+    return {
+        name: Figure(*(HOW[how](found) if how in HOW else (PLAIN[how](found), 0.0, len(found))), how)
+        for (name, how), found in values.items()
+    }
 
 
 def write(path: Path, figures: Figures) -> None:
@@ -235,12 +195,6 @@ def read(path: Path) -> Figures:
     return {line.pop("name"): Figure(**line) for line in lines}
 
 
-def datasets(raw: Raw) -> list[str]:
-    """Return the data sets there are results of, the one of the article first."""
-    names = {path.split("/")[0] for path in raw if path.count("/") > 1}
-    return sorted(names, key=lambda name: (name != "ml-100k", name))
-
-
 def curve(figures: Figures, dataset: str, who: str) -> list[tuple[int, float, float]]:
     """Return epochs or iterations, seconds and accuracy of one contender's curve."""
     start = f"{dataset}|curve|{who}|"
@@ -250,7 +204,8 @@ def curve(figures: Figures, dataset: str, who: str) -> list[tuple[int, float, fl
 
 def pairs() -> Iterator[tuple[str, str, str, str]]:
     """Yield protocol, mfrec's contender, the other one and metric of every difference that is looked at."""
-    compared = ((p, ours, who) for ours, theirs, protocols in COMPARISONS.values() for p in protocols for who in theirs)
+    terms = SHOWN["comparisons"].values()
+    compared = ((split, one["ours"], who) for one in terms for split in one["splits"] for who in one["theirs"])
     for protocol, ours, theirs in dict.fromkeys(compared):
         yield from ((protocol, ours, theirs, metric) for metric in HITS)
     for theirs in (*TOWERS, "item-kNN"):
@@ -330,7 +285,7 @@ def _costs(raw: Raw) -> Iterator[Value]:
         sides = [side for side in ("mfrec", "two-tower") if side in repeats[0]]
         for repeat in repeats:
             yield f"{name}|load_average", "max", repeat["load_average"]
-            for cost in COSTS.keys() - {"installed_mb"}:
+            for cost in SHOWN["costs"].keys() - {"installed_mb"}:
                 yield from ((f"{name}|{side}|{cost}", "median", repeat[side][cost]) for side in sides)
                 if len(sides) == 2:
                     ratio = repeat["two-tower"][cost] / repeat["mfrec"][cost]
@@ -390,17 +345,15 @@ def _found(trials: Sequence[Json], who: str) -> str:
     """Return the best settings, and which of them are the least or the most of all that this search tried."""
     trial = max(trials, key=lambda one: one["value"])
     settings = {name: value for name, value in trial["settings"].items() if name != "seed"}
-    how = f"asked {trial['serve']}, " if "serve" in trial and settings["timestamp"] else ""
     # these searches knew no recency, and took no half-life where they named none
-    filled = {**asdict(mfrec.ALSParams()), "half_life": 0.0} if who.startswith("mfrec") else {}
-    edges = ", ".join(_edges({**filled, **settings}, [{**filled, **one["settings"]} for one in trials]))
-    return f"{how}`{json.dumps(settings)}`" + (f"; at an edge of what was tried: {edges}" if edges else "")
-
-
-def _edges(settings: Json, tried: Iterable[Json]) -> Iterator[str]:
-    every = list(tried)
-    for name, value in settings.items():
-        numbers = {v for v in (one[name] for one in every) if isinstance(v, int | float) and not isinstance(v, bool)}
+    defaults = {**asdict(mfrec.ALSParams()), "half_life": 0.0} if who.startswith("mfrec") else {}
+    edges = []
+    for name, value in {**defaults, **settings}.items():
+        tried = [{**defaults, **one["settings"]}[name] for one in trials]
+        numbers = {v for v in tried if isinstance(v, int | float) and not isinstance(v, bool)}
         off = name in UNUSED and not settings[UNUSED[name]]
-        if len(numbers) > 1 and value in (min(numbers), max(numbers)) and name != "seed" and not off:
-            yield f"{name} {value}"
+        if len(numbers) > 1 and value in (min(numbers), max(numbers)) and not off:
+            edges.append(f"{name} {value}")
+    how = f"asked {trial['serve']}, " if "serve" in trial and settings["timestamp"] else ""
+    at_edges = f"; at an edge of what was tried: {', '.join(edges)}" if edges else ""
+    return f"{how}`{json.dumps(settings)}`{at_edges}"

@@ -14,24 +14,18 @@ import argparse
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import mfrec
 from benchmarks.two_tower import report, results, splits, towers
-from benchmarks.two_tower.steps import SMOKE, Plan, Steps
+from benchmarks.two_tower.steps import PLANS, Plan, Steps
 
 RAW = Path(__file__).parent / "raw"
 SMOKE_FOLDER = Path("build") / "bench-smoke"
 
-STEPS: Mapping[str, Callable[[Steps], None]] = {
-    "untuned": Steps.untuned,
-    "searches": Steps.searches,
-    "tuned": Steps.tuned,
-    "curves": Steps.curves,
-    "costs": Steps.costs,
-}
+STEPS = ("untuned", "searches", "tuned", "curves", "costs")
 
 
 def run(plan: Plan, folder: Path, chosen: Iterable[str] = STEPS) -> None:
@@ -44,13 +38,13 @@ def run(plan: Plan, folder: Path, chosen: Iterable[str] = STEPS) -> None:
         if problem is not None:
             missing[name] = problem
         # the smoke run has to have something to run on
-        names += [name] if problem is None else ["sample"] if plan.users is not None else []
+        names += [name] if problem is None else ["sample"] if plan.users else []
     if not names:
         sys.exit(f"nothing can be measured here: {'; '.join(map(': '.join, missing.items()))}")
     for name in names:
-        steps = Steps(plan, folder / name, name, splits.load(name, plan.users), with_towers=reason is None)
+        steps = Steps(plan, folder / name, name, splits.load(name, plan.users or None), with_towers=reason is None)
         for step in chosen:
-            STEPS[step](steps)
+            getattr(steps, step)()
     results.write_raw(folder / "status.json", {"missing": missing})
 
 
@@ -71,14 +65,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", action="append", help="a MovieLens release; may be given again")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--step", nargs="+", choices=tuple(STEPS), default=tuple(STEPS))
+    parser.add_argument("--step", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--smoke", action="store_true", help="one epoch of a small sample, to see that all of it runs")
     args = parser.parse_args()
     # every split says which users and titles have no training data; the raw files do too
     logging.getLogger("mfrec").setLevel(logging.ERROR)
-    plan = SMOKE if args.smoke else Plan()
-    plan = replace(plan, datasets=tuple(args.dataset or plan.datasets))
+    plan = PLANS["smoke" if args.smoke else "full"]
+    plan = replace(plan, datasets=args.dataset or plan.datasets)
     folder = args.out or (SMOKE_FOLDER if args.smoke else RAW)
     if args.fresh or args.smoke:
         for name in (*plan.datasets, "sample"):

@@ -40,7 +40,7 @@ def timeless(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if not trial["settings"]["timestamp"]]
 
 
-def try_tower(inner: Split, settings: Settings, snapshots: tuple[int, ...]) -> list[Trial]:
+def try_tower(inner: Split, settings: Settings, snapshots: Sequence[int]) -> list[Trial]:
     """Train one two-tower, and evaluate it after several numbers of epochs and in both ways to ask it."""
     trials = []
     for tower in towers.train(inner, settings.but(epochs=max(snapshots)), snapshots):
@@ -63,7 +63,7 @@ def finalists(trials: Sequence[Trial], count: int) -> list[Trial]:
     return list(found.values())
 
 
-def try_finalist(folds: Sequence[Split], trial: Trial) -> Trial:
+def try_finalist(folds: Sequence[Split], trial: Trial) -> list[Trial]:
     """Train the settings of a trial, which was made on the first validation split, on the others, too."""
     settings, view = Settings.of(trial["settings"]), towers.VIEWS[trial["serve"]]
     metrics: list[Metrics] = [{name: trial[name] for name in OBJECTIVE}]
@@ -72,7 +72,7 @@ def try_finalist(folds: Sequence[Split], trial: Trial) -> Trial:
         tower = towers.train(fold, settings)[-1]
         seconds += tower.fit_seconds
         metrics.append(evaluate(fold, view(fold, tower), ("user2item",)))
-    return _mean(trial["settings"], metrics, seconds) | {"serve": trial["serve"]}
+    return [_mean(trial["settings"], metrics, seconds) | {"serve": trial["serve"]}]
 
 
 def try_mfrec(folds: Sequence[Split], params: Mapping[str, Any]) -> Trial:

@@ -78,22 +78,17 @@ def split(dataset: str, ratings: mfrec.Interactions, protocol: str, seed: int) -
     return Split(dataset, protocol, seed, train, test.take(known), test.take(~known))
 
 
-def validation(outer: Split) -> Split:
-    """Split the training part once more, in the same way, to choose parameters on."""
-    protocol = "random" if outer.protocol == "cold" else outer.protocol
-    return split(outer.dataset, outer.train, protocol, outer.seed + 1000)
-
-
 def validations(outer: Split, count: int) -> list[Split]:
-    """Return several validation parts: other random fifths, or each time the last fifth of what stands before.
+    """Split the training part again in the same way, to choose parameters on.
 
-    The first is `validation`. One part of some thousand events is too noisy to choose among a hundred trials.
+    These are other random fifths, or each time the last fifth of what stands before: one part of some thousand events
+    is too noisy to choose among a hundred trials. For cold titles there is nothing to choose on but random fifths.
     """
-    if outer.protocol != "time":
-        return [split(outer.dataset, outer.train, "random", outer.seed + 1000 * n) for n in range(1, count + 1)]
-    parts = [validation(outer)]
-    while len(parts) < count:
-        parts.append(validation(parts[-1]))
+    parts: list[Split] = []
+    for n in range(1, count + 1):
+        before = parts[-1] if parts and outer.protocol == "time" else outer
+        protocol = "time" if outer.protocol == "time" else "random"
+        parts.append(split(outer.dataset, before.train, protocol, outer.seed + 1000 * n))
     return parts
 
 

@@ -1,7 +1,8 @@
 """How much is measured, and the steps on one data set; each result is one JSON file."""
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import islice
@@ -10,7 +11,7 @@ from typing import Any
 
 import mfrec
 from benchmarks.two_tower import contenders, costs, results, search, splits, towers
-from benchmarks.two_tower.contenders import MOMENTS, Moment
+from benchmarks.two_tower.contenders import MOMENTS
 from benchmarks.two_tower.evaluate import Contender, by_user, evaluate, evaluate_cold
 from benchmarks.two_tower.exchange import ARTICLE, TITLE, USER, Settings
 from benchmarks.two_tower.results import Json
@@ -20,58 +21,44 @@ FIRST_SEED = 42
 # where accuracy is drawn against training time
 CURVE = "user2item/unseen/hit_rate@100"
 DEFAULTS = {"parameters": asdict(mfrec.ALSParams())}
-View = Callable[[Split, towers.Towers], Contender]
 # what the names of the two ways to ask a two-tower end in
-VIEWS: Mapping[str, View] = {"": towers.as_article, ", one vector per user": towers.one_per_user}
+VIEWS: Mapping[str, towers.View] = {"": towers.as_article, ", one vector per user": towers.one_per_user}
 # epochs or iterations, seconds, accuracy
 Point = tuple[int, float, float]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; the defaults are the full benchmark."""
+    """How much is measured; ``plan.toml`` explains it."""
 
-    datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small")
-    # splits and models per protocol; and where whole titles are held out
-    seeds: int = 5
-    cold_seeds: int = 2
-    # of each search, per data set; a two-tower takes a minute or two, mfrec less than a second. By time, only those
-    # that were written down, as the drawn ones came behind on the other split
-    tower_trials: int = 16
-    tower_trials_by_time: int = 14
-    mfrec_trials: int = 120
-    # epochs after which a two-tower of the search is evaluated; and further ones of the best, where that is the best
-    # after the last of these
-    snapshots: tuple[int, ...] = (5, 10, 20, 40)
-    longer: tuple[int, ...] = (60, 80, 100)
-    # so many of the best two-towers, with and without the time, are evaluated on all validation parts
-    finalists: int = 2
-    # validation parts
-    folds: int = 3
-    # ways to let histories fade that are tried with mfrec's tuned parameters
-    moments: tuple[Moment, ...] = MOMENTS
-    # epochs, and iterations of mfrec, of the curve of accuracy against training time; so short a time as mfrec's is
-    # the median of several fits
-    curve: tuple[int, ...] = (1, 2, 5, 10, 20, 50)
-    mfrec_curve: tuple[int, ...] = (1, 2, 3, 5, 8, 12, 20, 30)
-    mfrec_fits: int = 5
-    # upper limit of the epochs of every training, and of the users of a data set
-    epochs: int | None = None
-    users: int | None = None
-    # of the cost measurements
-    repeats: int = 7
-    queries: int = 500
+    datasets: Sequence[str]
+    seeds: int
+    cold_seeds: int
+    tower_trials: int
+    tower_trials_by_time: int
+    mfrec_trials: int
+    snapshots: Sequence[int]
+    longer: Sequence[int]
+    finalists: int
+    folds: int
+    moments: int
+    curve: Sequence[int]
+    mfrec_curve: Sequence[int]
+    mfrec_fits: int
+    epochs: int
+    users: int
+    repeats: int
+    queries: int
 
     def cap(self, settings: Settings) -> Settings:
         """Return the settings within the limit of epochs."""
         return settings.but(epochs=min(settings.epochs, self.epochs or settings.epochs))
 
 
-# of the moments, the one that does not fade and the one that fades fastest
-_FEW = {"seeds": 1, "tower_trials": 2, "tower_trials_by_time": 1, "mfrec_trials": 2, "finalists": 1, "folds": 2}
-_SHORT = {"snapshots": (1,), "longer": (), "moments": MOMENTS[:2], "curve": (1,), "mfrec_curve": (1, 2)}
-_SMALL = {"mfrec_fits": 1, "epochs": 1, "users": 200, "repeats": 1, "queries": 50}
-SMOKE = Plan(datasets=("ml-100k",), **_FEW, **_SHORT, **_SMALL)  # type: ignore[arg-type]
+PLANS = {
+    name: Plan(**values)
+    for name, values in tomllib.loads((Path(__file__).parent / "plan.toml").read_text(encoding="utf-8")).items()
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +74,7 @@ class Steps:
     def keep(self, group: str, name: str, settings: Json, make: Callable[[], Json]) -> Json:
         """Make one result unless it is there."""
         path = self.folder / group / f"{name}.json"
-        return results.keep(path, settings | {"users": self.plan.users, "data": repr(self.ratings)}, make)
+        return results.keep(path, settings | {"users": self.plan.users or None, "data": repr(self.ratings)}, make)
 
     def split(self, protocol: str, seed: int = FIRST_SEED) -> Split:
         """Split the data set."""
@@ -122,7 +109,7 @@ class Steps:
 
     def tuned_moment(self, protocol: str) -> Json:
         """Return the best way to let histories fade, with mfrec's tuned parameters."""
-        folds, params, moments = self._validations(protocol), self.tuned_mfrec(protocol), self.plan.moments
+        folds, params, moments = self._validations(protocol), self.tuned_mfrec(protocol), MOMENTS[: self.plan.moments]
         wanted = {"params": params, "moments": [asdict(tried) for tried in moments], "folds": len(folds)} | DEFAULTS
         trials = self._search(folds, "mfrec-moment", wanted, lambda: search.try_moments(folds, params, moments))
         return dict(search.best(trials)["settings"])
@@ -135,7 +122,7 @@ class Steps:
         folds, trials = self._validations(protocol), []
         for number, trial in enumerate(search.finalists(self._tower_trials(folds), self.plan.finalists)):
             wanted = {"settings": trial["settings"], "serve": trial["serve"], "folds": len(folds)}
-            make = partial(_each, search.try_finalist, folds, trial)
+            make = partial(search.try_finalist, folds, trial)
             trials += self._search(folds, f"two-tower-final-{number}", wanted, make)
         best, timeless = search.best(trials), search.timeless(trials)
         other = search.best(timeless) if timeless and best not in timeless else None
@@ -145,7 +132,7 @@ class Steps:
         """Return every trial on the first validation part; each training is a file, since it takes a minute."""
         plan, trials = self.plan, list[Json]()
 
-        def train(name: str, settings: Settings, snapshots: tuple[int, ...]) -> list[Json]:
+        def train(name: str, settings: Settings, snapshots: Sequence[int]) -> list[Json]:
             wanted = asdict(settings) | {"snapshots": snapshots}
             make = partial(search.try_tower, folds[0], settings, snapshots)
             return self._search(folds, f"two-tower-{name}", wanted, make)
@@ -191,7 +178,7 @@ class Steps:
                 if timeless is not None:
                     self._evaluate_towers(split, "two-tower tuned, without time", timeless, {"": towers.one_per_user})
 
-    def _evaluate_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, View]) -> None:
+    def _evaluate_towers(self, split: Split, name: str, settings: Settings, views: Mapping[str, towers.View]) -> None:
         settings = self.plan.cap(settings.but(seed=split.seed))
         # TFRS's own figures are held against ours where they mean the same: every test event, known users
         trained = cache(lambda: towers.train(split, settings, own=split.protocol == "random")[-1])
@@ -251,13 +238,9 @@ class Steps:
         self.keep("costs", "costs", asdict(settings) | much | DEFAULTS | {"towers": self.with_towers}, make)
 
 
-def _viewed(view: View, trained: Callable[[], towers.Towers], split: Split) -> Contender:
+def _viewed(view: towers.View, trained: Callable[[], towers.Towers], split: Split) -> Contender:
     return view(split, trained())
 
 
 def _curve(points: Callable[[Any], Iterator[Point]], given: Any) -> Json:
     return {"points": [dict(zip(("passes", "fit_seconds", "value"), point, strict=True)) for point in points(given)]}
-
-
-def _each(try_one: Callable[[list[Split], Json], Json], folds: list[Split], trial: Json) -> list[Json]:
-    return [try_one(folds, trial)]

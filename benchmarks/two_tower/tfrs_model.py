@@ -166,34 +166,25 @@ def _optimizer(settings: Settings) -> tf.keras.optimizers.Optimizer:
     return kinds[settings.optimizer](settings.rate)
 
 
-class Clock(tf.keras.callbacks.Callback):
-    """Adds up the seconds of the epochs alone, and calls back after some of them."""
-
-    def __init__(self, snapshots: Sequence[int], at: Callable[[TwoTower, int], None]) -> None:
-        """Take the epochs after which to call ``at(model, epoch)``."""
-        super().__init__()
-        self.snapshots, self.at = set(snapshots), at
-        self.total, self.began = 0.0, 0.0
-        self.seconds: dict[int, float] = {}
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock."""
-        self.began = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stop the clock."""
-        self.total += time.perf_counter() - self.began
-        if epoch + 1 in self.snapshots:
-            self.seconds[epoch + 1] = self.total
-            self.at(self.model, epoch + 1)
-
-
 def train(
     split: SplitFile, settings: Settings, snapshots: Sequence[int], at: Callable[[TwoTower, int], None]
 ) -> tuple[TwoTower, dict[int, float]]:
     """Return a trained model, and by epoch the seconds trained; that clock stands still during the snapshots."""
     tf.keras.utils.set_random_seed(settings.seed)
     model = TwoTower(split, settings)
-    clock = Clock([*snapshots, settings.epochs], at)
+    began, total, seconds = 0.0, 0.0, dict[int, float]()
+
+    def begin(_: int, logs: Any) -> None:
+        nonlocal began
+        began = time.perf_counter()
+
+    def end(epoch: int, logs: Any) -> None:
+        nonlocal total
+        total += time.perf_counter() - began
+        if epoch + 1 in {*snapshots, settings.epochs}:
+            seconds[epoch + 1] = total
+            at(model, epoch + 1)
+
+    clock = tf.keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
     model.fit(model.train_batches(), epochs=settings.epochs, callbacks=[clock], verbose=0)
-    return model, clock.seconds
+    return model, seconds

@@ -28,6 +28,7 @@ PYTHON = ROOT / ".venv-tfrs" / "bin" / "python"
 SIDES = {"mfrec": (Path(sys.executable), "mfrec_process"), "two-tower": (PYTHON, "tfrs_process")}
 # the article asks a user index for so many rows, and then drops repeated users
 ROWS = 500
+View = Callable[[Split, "Towers"], Contender]
 # below every score: a user that those rows do not name is ranked last, at random
 LAST = np.float32(-1e30)
 
@@ -92,10 +93,8 @@ def train(split: Split, settings: Settings, snapshots: Sequence[int] = (), *, ow
         given = ["--settings", settings.text(), "--snapshots", json.dumps(snapshots)]
         extra = process("two-tower", "fit", out, str(path), str(out), *given, *(["--own-metrics"] if own else []))
         seconds = {int(epoch): value for epoch, value in extra.pop("fit_seconds").items()}
-        return [
-            Towers(VectorFile.read(out / f"epoch-{epoch:04d}.npz"), settings, epoch, seconds[epoch], extra)
-            for epoch in sorted(seconds)
-        ]
+        files = {epoch: VectorFile.read(out / f"epoch-{epoch:04d}.npz") for epoch in sorted(seconds)}
+    return [Towers(vectors, settings, epoch, seconds[epoch], extra) for epoch, vectors in files.items()]
 
 
 def as_article(split: Split, towers: Towers) -> Contender:
@@ -118,10 +117,7 @@ def one_per_user(split: Split, towers: Towers) -> Contender:
     return _contender(by_factors(mfrec.Factors(towers.vectors.users, towers.vectors.items)), towers, None)
 
 
-VIEWS: Mapping[str, Callable[[Split, Towers], Contender]] = {
-    "at the event's time": as_article,
-    "one vector per user": one_per_user,
-}
+VIEWS: Mapping[str, View] = {"at the event's time": as_article, "one vector per user": one_per_user}
 
 
 def _contender(scorers: dict[str, Scorer], towers: Towers, events: Scorer | None) -> Contender:
