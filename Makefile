@@ -48,17 +48,17 @@ $(VENV)/.bench: $(VENV)/.installed
 
 # ScaNN is built for one TensorFlow release at a time, and not for every machine: without it the rest still runs.
 # TensorFlow never enters mfrec's environment. Without the network the benchmark runs mfrec's side alone and says so.
-.venv-tfrs/.installed: benchmarks/constraints-tfrs.txt
+.venv-tfrs/.installed: benchmarks/two_tower/constraints-tfrs.txt
 	-$(PYTHON) -m venv .venv-tfrs && .venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c benchmarks/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
-	-.venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints-tfrs.txt scann
+		-c benchmarks/two_tower/constraints-tfrs.txt tensorflow tf-keras tensorflow-recommenders && touch $@
+	-.venv-tfrs/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/two_tower/constraints-tfrs.txt scann
 
 bench: $(VENV)/.bench .venv-tfrs/.installed  ## mfrec against a TensorFlow two-tower: about five hours; resumes, unless FRESH=1
-	$(BIN)/python -m benchmarks.bench $(if $(FRESH),--fresh --fresh-search)
-	$(BIN)/python -m benchmarks.reporting --readme README.md
+	$(BIN)/python -m benchmarks.two_tower.run $(if $(FRESH),--fresh)
+	$(BIN)/python -m benchmarks.two_tower.report --take benchmarks/two_tower/raw
 
 bench-smoke: $(VENV)/.bench .venv-tfrs/.installed  ## the same with one epoch of a small sample: minutes
-	$(BIN)/python -m benchmarks.bench --smoke
+	$(BIN)/python -m benchmarks.two_tower.run --smoke
 
 clean:  ## remove the environment and every cache; data and models stay
 	rm -rf $(VENV) .venv-tfrs .venv-serve build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import mfrec
-from benchmarks import contenders, protocols
-from benchmarks.judge import judge_strangers
+from benchmarks.two_tower import contenders, evaluate, splits
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.evaluate import EVERYTHING, HELD_OUT, evaluate_cold
 from mfrec.data.movielens import tells_users
@@ -31,8 +30,8 @@ FRACTIONS: dict[Side, float] = {"item": 0.1, "user": 0.2}
 
 def titles_alone(dataset: str, seed: int) -> dict[str, float]:
     """Return the figures of one seed, by name."""
-    split = protocols.split(dataset, protocols.load(dataset), "cold", seed)
-    found = judge_strangers(split, contenders.titles_in_words(split))
+    split = splits.split(dataset, splits.load(dataset), "cold", seed)
+    found = evaluate.evaluate_cold(split, contenders.titles_in_words(split))
     names = {"themselves": AMONG, "all": ALL}
     return {f"{name} @{k}": found[f"{group}/hit_rate@{k}"] for name, group in names.items() for k in KS}
 

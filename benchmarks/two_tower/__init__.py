@@ -1,0 +1,1 @@
+"""mfrec against a TensorFlow Recommenders two-tower."""
