@@ -27,39 +27,37 @@ def choose(folder: str, measurements: Mapping[str, str]) -> None:
 
 
 def command(work: Callable[..., Figures | None]) -> Callable[..., None]:
-    """Give a function a command line: an option per argument, of the type of its default (text for None).
+    """Give a function a command line: an option per argument, of the type of its default.
 
-    Figures that it returns are printed as JSON, and ``--save`` puts them into the results file of its folder. Where
-    they name what was ``missed``, the exit code is 1.
+    Figures that it returns are printed as JSON. Where they name what was ``missed``, the exit code is 1. A function
+    that always returns figures has the option ``--save``, which puts them into the results file of its folder.
     """
 
     def main(arguments: Sequence[str] | None = None) -> None:
-        parser = argparse.ArgumentParser(
-            description=sys.modules[work.__module__].__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        signature = inspect.signature(work)
-        for name, default in ((name, parameter.default) for name, parameter in signature.parameters.items()):
-            flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
-            told = "default: %(default)s" if default else ""
+        signature, about = inspect.signature(work), sys.modules[work.__module__].__doc__
+        parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+        for name, parameter in signature.parameters.items():
+            default, flag = parameter.default, f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
             if isinstance(default, bool):
                 parser.add_argument(flag, action="store_true")
-            elif isinstance(default, tuple):
-                kind = type(default[0]) if default else str
-                parser.add_argument(flag, nargs="+", type=kind, default=default, metavar=name.upper(), help=told)
-            else:
-                kind = str if default is None else type(default)
-                parser.add_argument(flag, type=kind, default=default, metavar=name.upper(), help=told)
-        if signature.return_annotation is not None:
+                continue
+            several = isinstance(default, tuple)
+            kind = type((*default, "")[0]) if several else type(default)
+            told = "default: %(default)s" if default else ""
+            count = "+" if several else None
+            parser.add_argument(flag, type=kind, nargs=count, default=default, metavar=name.upper(), help=told)
+        if signature.return_annotation == Figures:
             parser.add_argument("--save", action="store_true", help="put the figures into results.json")
         options = vars(parser.parse_args(arguments))
         keep = options.pop("save", False)
         figures = work(**options)
-        if figures is not None:
-            print(json.dumps(figures, indent=1))
-            if keep:
-                save(Path(inspect.getfile(work)), figures)
-            if figures.get("missed"):
-                sys.exit(1)
+        if figures is None:
+            return
+        print(json.dumps(figures, indent=1))
+        if keep:
+            save(Path(inspect.getfile(work)), figures)
+        if figures.get("missed"):
+            sys.exit(1)
 
     return main
 

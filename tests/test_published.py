@@ -1,4 +1,4 @@
-"""``benchmarks/accuracy/published.py``: the format, the masking and the averages of papers, on numbers worked out by hand."""
+"""Published splits: the format, the masking and the averages of papers, on numbers worked out by hand."""
 
 import json
 from pathlib import Path

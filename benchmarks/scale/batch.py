@@ -49,7 +49,7 @@ def main(
     """Compare, in turns."""
     interactions = mfrec.sample(users, items, 50 * users, n_genres=40, seed=1).interactions
     rng = np.random.default_rng(0)
-    both = Factors(*(vectors(rng, count, factors) for count in interactions.shape))
+    both = Factors(vectors(rng, interactions.shape[0], factors), vectors(rng, interactions.shape[1], factors))
     model = mfrec.build(interactions, both, mfrec.IndexParams(index="exact"))
     query, target = both[mfrec.DIRECTIONS[direction].query], both[mfrec.DIRECTIONS[direction].target]
     bare, ours = [], []
