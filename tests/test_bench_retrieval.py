@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.retrieval import report
-from benchmarks.retrieval.run import climb, contend
+from benchmarks.retrieval.compare import climb, contend
 from benchmarks.retrieval.workloads import KS, Problem
 from mfrec import DIRECTIONS, Pair
 
@@ -92,7 +92,7 @@ def test_the_small_table_says_where_annoy_loses() -> None:
         "faiss": both(report.DEFAULT, 1.0, 50),
     }
     data = {"workloads": {"w": size}, "runs": {f"w/item2item/{name}": {"rows": found} for name, found in rows.items()}}
-    text = report.readme(data)
+    text = report.small(data)
     assert "| item2item @10 | 200 | **50** | 100 |" in text
     assert "slower than the exact scan in item2item @10, item2item @100;" in text
     assert "slower than mfrec's faiss index in item2item @10, item2item @100." in text

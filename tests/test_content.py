@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mfrec
-from benchmarks.every_answer import check
+from benchmarks.retrieval.every_answer import check
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.content import fit_content, scale_of
 from mfrec.coldstart.evaluate import HELD_OUT, evaluate_cold

@@ -5,8 +5,8 @@ from itertools import islice
 
 import pytest
 
-from benchmarks import search_budget
-from benchmarks.search_budget import Search, draws
+from benchmarks.accuracy import search_budget
+from benchmarks.accuracy.search_budget import Search, draws
 from mfrec.training.regularization import derive
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.space import FACTORS

@@ -1,1 +1,1 @@
-"""The retrieval benchmark: mfrec's indexes against the libraries that a reader would try instead."""
+"""How fast and how right the indexes are, beside the libraries that a reader would try instead."""

@@ -1,28 +1,28 @@
-"""Tables and figures of what `benchmarks.retrieval.run` measured.
+"""Tables and figures of what was measured: from ``results.json`` to ``report.md``, figures and docs/indexes.md.
 
-Usage: python -m benchmarks.retrieval.report [FOLDER]
-
-Reads ``results.json`` and writes ``report.md``, ``readme.md`` (the table that the project's README shows) and one
-figure for each large set of vectors.
+Each large set of vectors has a figure; the table of docs/indexes.md is that of the first set.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.tools import command, put
+
 Row = dict[str, Any]
 Runs = dict[str, list[Row]]
 
+HERE, PAGE = Path(__file__).parent, "docs/indexes.md"
+RESULTS = HERE / "results.json"
 TARGET, KS = 0.99, (10, 100)
 # settings that take so many times as long as a scan are not followed further
 SLOW = 3.0
 # mfrec's own indexes count with their default target; other targets are there for the curve
 OURS, DEFAULT = ("annoy", "faiss", "exact"), f"target {TARGET}"
-# the columns of the README's table, and the contenders of which each shows the fastest
+# the columns of the small table, and the contenders of which each shows the fastest
 COLUMNS = {
     'mfrec `"annoy"`': ("annoy",),
     'mfrec `"faiss"`': ("faiss",),
@@ -170,7 +170,7 @@ Python {last["python"]}, commit {last["commit"]};
     return "\n".join(parts)
 
 
-def readme(data: dict[str, Any]) -> str:
+def small(data: dict[str, Any]) -> str:
     """Return the small table: medians at the target, of the first workload that took part."""
     workload = next(iter(data["workloads"]))
     lines, slower, beaten, others = [], [], [], 0
@@ -262,21 +262,26 @@ def _panel(axis: Any, runs: Runs, k: int) -> None:
     axis.grid(color="#dddddd", linewidth=0.5)
 
 
+def drawn(data: dict[str, Any]) -> dict[str, str]:
+    """Return the names of the figures, by workload."""
+    sizes = data["workloads"].items()
+    return {name: f"{name}.png" for name, size in sizes if max(size["users"], size["items"]) >= LARGE}
+
+
 def write(data: dict[str, Any], folder: Path) -> None:
-    """Write the report, the README's table and, where matplotlib is installed, the figures."""
-    figures = {}
-    for workload, size in data["workloads"].items():
-        if max(size["users"], size["items"]) >= LARGE:
-            try:
-                figure(directions(data, workload), title(size), folder / f"{workload}.png")
-            except ImportError as error:
-                print(f"no figure: {error}")
-                break
-            figures[workload] = f"{workload}.png"
+    """Write the report, the table of docs/indexes.md and, where matplotlib is installed, the figures."""
+    figures = drawn(data)
+    try:
+        for workload, name in figures.items():
+            figure(directions(data, workload), title(data["workloads"][workload]), folder / name)
+    except ImportError as error:
+        print(f"the figures are as they were: {error}")
     (folder / "report.md").write_text(report(data, figures))
-    (folder / "readme.md").write_text(readme(data) if data["workloads"] else "")
+    if folder == HERE:
+        put(PAGE, "retrieval", small(data))
 
 
-if __name__ == "__main__":
-    where = Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent
-    write(json.loads((where / "results.json").read_text()), where)
+@command
+def main() -> None:
+    """Write them again."""
+    write(json.loads(RESULTS.read_text()), HERE)

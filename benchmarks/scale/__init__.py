@@ -1,1 +1,1 @@
-"""What large tables, odd files and every kind of frame do to reading."""
+"""What large tables cost."""

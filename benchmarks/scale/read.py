@@ -1,12 +1,10 @@
 """How fast tables are read, and how much memory that takes: CSV with string ids, the same quoted, and Parquet.
 
-Usage: python -m benchmarks.scale.read [--rows 20000000] [--folder FOLDER] [--formats csv quoted parquet] [--json]
-
 Each format is read in a process of its own. Memory is what the process grew by at its peak, and is given as a
-multiple of what the three columns (user, item, time) take in memory as pyarrow holds them.
+multiple of what the three columns (user, item, time) take in memory as pyarrow holds them. From 20 million rows on
+the exit code is 1 where a format is read too slowly or takes too much.
 """
 
-import argparse
 import json
 import logging
 import resource
@@ -22,9 +20,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from benchmarks.tools import Figures, command
+
 N_USERS, N_ITEMS = 138_000, 27_000
 FORMATS = ("csv", "quoted", "parquet")
-# at 20 million rows
+# what is asked of so many rows or more
+ENOUGH = 20_000_000
 FLOOR = {"csv": 500_000, "quoted": 0, "parquet": 1_500_000}
 MOST_MEMORY = 6.0
 
@@ -64,54 +65,31 @@ def measure(path: Path, rows: int) -> dict[str, float]:
     # without weights every row counts 1
     if int(found.weights.sum(dtype=np.float64)) != rows:
         raise SystemExit(f"{path}: {rows} rows were written, {found.weights.sum(dtype=np.float64):.0f} were read")
-    return {"rows_per_second": rows / wall, "rows_per_cpu_second": rows / busy, "peak_bytes": float(_peak() - before)}
+    rates = {"rows_per_second": round(rows / wall), "rows_per_cpu_second": round(rows / busy)}
+    return {**rates, "peak_bytes": _peak() - before}
 
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def run(folder: Path, rows: int, formats: list[str]) -> dict[str, dict[str, float]]:
+def read(folder: str = "", rows: int = ENOUGH, formats: tuple[str, ...] = FORMATS) -> Figures:
     """Write the files, and read each in a fresh process."""
-    size = write(folder, rows)
-    found = {}
-    for name in formats:
-        command = [sys.executable, "-m", "benchmarks.scale.read", "--one", str(folder / f"likes.{name}")]
-        done = subprocess.run([*command, "--rows", str(rows)], stdout=subprocess.PIPE, text=True, check=True)
-        found[name] = json.loads(done.stdout)
-        found[name]["times_the_columns"] = found[name]["peak_bytes"] / size
+    found: Figures = {"rows": rows, "missed": []}
+    with tempfile.TemporaryDirectory(dir=folder or None) as scratch:
+        size = write(Path(scratch), rows)
+        for name in formats:
+            alone = [sys.executable, "-m", "benchmarks.scale.read", f"{scratch}/likes.{name}", str(rows)]
+            figures = json.loads(subprocess.run(alone, stdout=subprocess.PIPE, text=True, check=True).stdout)
+            figures["times_the_columns"] = round(figures["peak_bytes"] / size, 2)
+            slow, large = figures["rows_per_second"] < FLOOR[name], figures["times_the_columns"] > MOST_MEMORY
+            found[name] = figures
+            found["missed"] += [name] * (rows >= ENOUGH and (slow or large))
     return found
 
 
-def main(args: list[str] | None = None) -> None:
-    """Print a line per format; end with 1 where 20 million rows or more are read too slowly, or take too much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args(args)
-    if options.one is not None:
-        print(json.dumps(measure(options.one, options.rows)))
-        return
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        found = run(Path(folder), options.rows, options.formats)
-    if options.json:
-        print(json.dumps(found, indent=2))
-    missed = False
-    for name, figures in found.items():
-        slow = options.rows >= 20_000_000 and figures["rows_per_second"] < FLOOR[name]
-        large = options.rows >= 20_000_000 and figures["times_the_columns"] > MOST_MEMORY
-        missed = missed or slow or large
-        if not options.json:
-            print(
-                f"{name:8} {figures['rows_per_second']:>12,.0f} rows/s ({figures['rows_per_cpu_second']:,.0f} per CPU "
-                f"second), {figures['peak_bytes'] / 1e6:,.0f} MB at the peak: "
-                f"{figures['times_the_columns']:.1f} times the columns"
-            )
-    sys.exit(int(missed))
-
+main = command(read)
 
 if __name__ == "__main__":
-    main()
+    # the fresh process of one file
+    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]))))

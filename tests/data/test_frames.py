@@ -21,7 +21,7 @@ from mfrec.errors import DataError, ParameterError
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
 duckdb = pytest.importorskip("duckdb")
-scale = pytest.importorskip("benchmarks.scale.frames")
+random_frames = pytest.importorskip("tests.data.random_frames")
 
 BIG = 2**63 - 1
 COLUMNS = {"who": ["b", "a", "b"], "what": [BIG, 1, 1], "n": [1.5, 2.0, 0.5], "t": [30, 20, 10]}
@@ -455,6 +455,6 @@ def test_a_label_that_cannot_be_written_is_refused(labels: Any) -> None:
 
 
 @settings(max_examples=60)
-@given(scale.cases())
+@given(random_frames.cases())
 def test_random_frames_come_back_or_are_refused(case: Any) -> None:
-    scale.check(case)
+    random_frames.check(case)

@@ -1,14 +1,10 @@
 """Random frames of every dtype: what goes in comes out, or is refused in one line.
 
-Usage: python -m benchmarks.scale.frames [--examples 2000] [--seed 0]
-
 Each example draws pairs of ids and times, puts them into columns of a random dtype of a random library, and compares
-`Interactions.to_frame` with what was drawn. Exits with 1 where a pair, an id or a time is another.
+`Interactions.to_frame` with what was drawn.
 """
 
-import argparse
 import datetime
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +13,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from mfrec.data.interactions import Interactions
@@ -146,27 +141,3 @@ def check(case: tuple[Any, list[tuple[Any, Any]], list[int] | None]) -> bool:
     if told != expected or {type(v) for pair in got for v in pair} - {int, str}:
         raise AssertionError(f"{frame!r}\nexpected {expected}\ngot {told}")
     return True
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run as many examples as asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(args)
-    counts = {True: 0, False: 0}
-    # notes of every example would hide the result
-    logging.disable(logging.WARNING)
-
-    @seed(options.seed)
-    @settings(max_examples=options.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(cases())
-    def run(case: tuple[Any, list[tuple[Any, Any]], list[int] | None]) -> None:
-        counts[check(case)] += 1
-
-    run()
-    print(f"{counts[True]} frames came back, {counts[False]} were refused in one line, none was changed")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,11 @@
 """What recency is worth tomorrow: fit on the first 80 % of the time, judge by what known users and items do next.
 
-``python -m benchmarks.tomorrow [SOURCE ...]`` prints one line per data set and direction, and without a SOURCE puts
-them into docs/accuracy.md: hit rate @10 over unseen targets without recency, with the defaults, and of the best of
-recent popularity (or activity) at 7, 30 and 90 days, with 95 % intervals, and how many times better the defaults are.
-Intervals are of a bootstrap over queries. It takes two minutes on two cores.
+It prints one line per data set and direction, and without ``--sources`` puts them into docs/accuracy.md: hit rate @10
+over unseen targets without recency, with the defaults, and of the best of recent popularity (or activity) at 7, 30 and
+90 days, with 95 % intervals of a bootstrap over queries, and how many times better the defaults are. It takes two
+minutes on two cores.
 """
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from benchmarks.page import put
+from benchmarks.tools import command, put
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import load_movielens
 from mfrec.data.synthetic import drifting
@@ -89,15 +88,13 @@ def _interval(value: float, drawn: Values, digits: int = 4) -> str:
     return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def main(sources: list[str]) -> None:
+@command
+def main(sources: tuple[str, ...] = ()) -> None:
     """Print the table."""
     lines = [line for source in sources or SOURCES for line in compared(source)]
     head = ["data", "direction", "queries / events", "without recency", "defaults", "best recent", "times"]
     text = tabulate(lines, [*head, ", ".join(NAMES)], tablefmt="github", disable_numparse=True)
-    if not sources:
-        put("tomorrow", f"{text}\n")
-    print(text)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sources:
+        print(text)
+    else:
+        put("docs/accuracy.md", "tomorrow", f"{text}\n")

@@ -1,16 +1,13 @@
 """The derived defaults on data of many shapes: against the best that a search finds, and against every baseline.
 
-Usage: MFREC_DATA_HOME=... python -m benchmarks.defaults [--minutes 5] [--seeds 1 2 3] [--sets NAME ...] [--threads 0]
-
 Ten data sets: MovieLens thinned in five ways, three generated ones, and two read from this machine's list of Debian
 packages, where it has one. Nothing in mfrec was chosen on them. Of each a random fifth is the test part; the model
 is fitted with the derived defaults, and with what ``mfrec tune`` finds on the training part in so many minutes.
 
-Every figure is a line of ``tuning_results/defaults.jsonl``; what is there is not made again. The tables are printed at
-the end, and put into docs/accuracy.md: NDCG@20 of user2item, and hit rates @10 of all directions for the first seed.
+Every figure is a line of ``results.jsonl``; what is there is not made again. The tables are put into
+docs/accuracy.md: NDCG@20 of user2item, and hit rates @10 of all directions for the first seed.
 """
 
-import argparse
 import json
 import logging
 import re
@@ -18,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,60 +24,43 @@ import pandas as pd
 from tabulate import tabulate
 
 import mfrec
-from benchmarks.page import put
+from benchmarks.tools import command, put
 from mfrec.data.interactions import Interactions
 from mfrec.evaluation import measure, splits
 from mfrec.training.fit import fit_als
 from mfrec.tuning.tune import tune
 
-RESULTS = Path(__file__).parent / "tuning_results" / "defaults.jsonl"
+RESULTS = Path(__file__).with_name("results.jsonl")
 SEED = 7
 
 
-def _small() -> Interactions:
-    return mfrec.load_movielens("ml-latest-small")
+def _part(source: str, kept: Callable[[Interactions], Any]) -> Callable[[], Interactions]:
+    """Return how to load a part of a MovieLens release."""
+
+    def load() -> Interactions:
+        data = mfrec.load_movielens(source)
+        return data.take(kept(data)).filter(min_user_interactions=1, min_item_interactions=1)
+
+    return load
 
 
-def _old() -> Interactions:
-    return mfrec.load_movielens("ml-100k")
-
-
-def _part(data: Interactions, kept: Any) -> Interactions:
-    return data.take(kept).filter(min_user_interactions=1, min_item_interactions=1)
-
-
-def _first_by_time() -> Interactions:
-    data = _old()
+def _first_by_time(data: Interactions) -> Any:
     assert data.times is not None  # noqa: S101 - MovieLens has times
-    return _part(data, data.times <= np.quantile(data.times, 0.6))
+    return data.times <= np.quantile(data.times, 0.6)
 
 
-def _likes() -> Interactions:
-    data = _old()
-    return _part(data, data.weights >= 4)
+def _without_the_active(data: Interactions) -> Any:
+    return ~np.isin(data.users, np.argsort(-data.degree.user)[:50])
 
 
-def _without_the_active() -> Interactions:
-    data = _small()
-    most = np.argsort(-data.degree.user)[:50]
-    return _part(data, ~np.isin(data.users, most))
-
-
-def _every_other_item() -> Interactions:
-    data = _small()
-    return _part(data, data.items % 2 == 0)
-
-
-def _at_most_thirty_each() -> Interactions:
-    data = _old()
+def _at_most_thirty_each(data: Interactions) -> Any:
     order = np.lexsort((np.random.default_rng(SEED).random(len(data)), data.users))
     users = data.users[order]
-    place = np.arange(len(users)) - np.searchsorted(users, users)
-    return _part(data, np.sort(order[place < 30]))
+    return np.sort(order[np.arange(len(users)) - np.searchsorted(users, users) < 30])
 
 
-def _generated(users: int, items: int, interactions: int, genres: int) -> Interactions:
-    return mfrec.sample(users, items, interactions, n_genres=genres, seed=SEED).interactions
+def _generated(users: int, items: int, interactions: int, genres: int) -> Callable[[], Interactions]:
+    return lambda: mfrec.sample(users, items, interactions, n_genres=genres, seed=SEED).interactions
 
 
 @cache
@@ -112,14 +93,14 @@ def _words_of_maintainers() -> Interactions:
 
 
 SETS: Mapping[str, Callable[[], Interactions]] = {
-    "ml-100k, first 60 % by time": _first_by_time,
-    "ml-100k, ratings of 4 and 5": _likes,
-    "ml-100k, at most 30 per user": _at_most_thirty_each,
-    "ml-latest-small without the 50 most active": _without_the_active,
-    "ml-latest-small, every other item": _every_other_item,
-    "generated, 12 genres": lambda: _generated(20_000, 5_000, 150_000, 12),
-    "generated, 25 genres": lambda: _generated(3_000, 8_000, 100_000, 25),
-    "generated, 8 genres": lambda: _generated(1_500, 1_500, 60_000, 8),
+    "ml-100k, first 60 % by time": _part("ml-100k", _first_by_time),
+    "ml-100k, ratings of 4 and 5": _part("ml-100k", lambda data: data.weights >= 4),
+    "ml-100k, at most 30 per user": _part("ml-100k", _at_most_thirty_each),
+    "ml-latest-small without the 50 most active": _part("ml-latest-small", _without_the_active),
+    "ml-latest-small, every other item": _part("ml-latest-small", lambda data: data.items % 2 == 0),
+    "generated, 12 genres": _generated(20_000, 5_000, 150_000, 12),
+    "generated, 25 genres": _generated(3_000, 8_000, 100_000, 25),
+    "generated, 8 genres": _generated(1_500, 1_500, 60_000, 8),
     "Debian: packages that recommend packages": _recommended_packages,
     "Debian: maintainers by words, counted": _words_of_maintainers,
 }
@@ -160,31 +141,28 @@ def compared(name: str, seed: int) -> dict[str, Any]:
     return {"hit_rates": rates, "verdicts": list(report.verdicts)}
 
 
-def main() -> None:
-    """Make what is missing, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--only", choices=["search", "compare", "print"])
-    options = parser.parse_args()
+@command
+def main(
+    minutes: float = 2.0,
+    seeds: tuple[int, ...] = (1, 2, 3),
+    sets: tuple[str, ...] = tuple(SETS),
+    threads: int = 1,
+    kinds: tuple[str, ...] = ("compare", "search"),
+) -> None:
+    """Make what is missing, and write the tables."""
     logging.getLogger("mfrec").setLevel(logging.ERROR)
-    jobs: list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]] = []
-    for seed in options.seeds:
-        for name in options.sets:
-            if options.only in (None, "compare") and seed == options.seeds[0]:
-                jobs.append(({"kind": "compare", "set": name, "seed": seed}, partial(compared, name, seed)))
-            if options.only in (None, "search"):
-                key = {"kind": "search", "set": name, "seed": seed, "minutes": options.minutes}
-                jobs.append((key, partial(searched, name, seed, options.minutes, options.threads)))
-    for key, make in jobs:
-        if not any(key.items() <= line.items() for line in lines()):
-            with RESULTS.open("a") as file:
-                file.write(json.dumps({**key, **make()}) + "\n")
-    text = tables()
-    put("defaults", text)
-    print(text)
+    for seed, name in product(seeds, sets):
+        key = {"set": name, "seed": seed}
+        jobs: dict[str, tuple[dict[str, Any], Callable[[], dict[str, Any]]]] = {
+            "compare": ({"kind": "compare", **key}, partial(compared, name, seed)),
+            "search": ({"kind": "search", **key, "minutes": minutes}, partial(searched, name, seed, minutes, threads)),
+        }
+        for kind, (made, make) in jobs.items():
+            wanted = kind in kinds and (kind == "search" or seed == seeds[0])
+            if wanted and not any(made.items() <= line.items() for line in lines()):
+                with RESULTS.open("a") as file:
+                    file.write(json.dumps({**made, **make()}) + "\n")
+    put("docs/accuracy.md", "defaults", tables())
 
 
 def tables() -> str:
@@ -194,7 +172,7 @@ def tables() -> str:
 
 def lines() -> list[dict[str, Any]]:
     """Return the results so far."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
 
 
 def _searches() -> str:
@@ -221,7 +199,3 @@ def _comparisons() -> str:
             rows.append([line["set"], direction, f"{rates['mfrec']:.4f}", f"{others[best]:.4f}", best])
     head = ["data", "direction", "mfrec", "best baseline", "which"]
     return tabulate(rows, head, tablefmt="github", disable_numparse=True)
-
-
-if __name__ == "__main__":
-    main()

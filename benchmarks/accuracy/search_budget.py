@@ -1,6 +1,6 @@
 """How soon a search is done: the best value over time, by `mfrec.tune` and by scikit-learn's random sampler.
 
-Usage: python benchmarks/search_budget.py [ml-100k | sample:700000] [--seconds 300] [--seeds 3] [--out FILE]
+Usage: accuracy.run search_budget [ml-100k | sample:700000] [--seconds 300] [--seeds 3] [--out FILE]
 
 Both search the same space on the same validation parts for the same time, from the same first trial (the defaults).
 The sampler of scikit-learn (`ParameterSampler`, what `RandomizedSearchCV` draws from) fits every draw to its end;

@@ -1,16 +1,14 @@
 """Ask saved models all four directions for every user and item, and check every answer.
 
-Usage: python benchmarks/every_answer.py MODEL [MODEL ...] [-k 10]
-
-A new process loads each folder. No answer may hold an excluded id, be short, repeat an id, or be out of order.
+``--models`` are folders. No answer may hold an excluded id, be short, repeat an id, or be out of order.
 Exit code 1 when one does.
 """
 
-import argparse
 import sys
 import time
 
 import mfrec
+from benchmarks.tools import command
 
 
 def check(model: mfrec.Recommender, name: str, k: int) -> tuple[int, int]:
@@ -35,22 +33,15 @@ def check(model: mfrec.Recommender, name: str, k: int) -> tuple[int, int]:
     return len(keys), wrong
 
 
-def main() -> None:
+@command
+def main(models: tuple[str, ...] = (), k: int = 10) -> None:
     """Check every model that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+")
-    parser.add_argument("-k", type=int, default=10)
-    options = parser.parse_args()
     failures = 0
-    for folder in options.models:
+    for folder in models:
         model = mfrec.load(folder)
         for direction in mfrec.DIRECTIONS:
             started = time.perf_counter()
-            asked, wrong = check(model, direction, options.k)
+            asked, wrong = check(model, direction, k)
             failures += wrong
             print(f"{folder} {direction}: {asked} asked, {wrong} wrong, {time.perf_counter() - started:.1f} s")
-    sys.exit(1 if failures else 0)
-
-
-if __name__ == "__main__":
-    main()
+    sys.exit(1 if failures or not models else 0)

@@ -1,4 +1,4 @@
-"""What cold start from attributes is worth, over several seeds: ``python -m benchmarks.cold [--seeds 42 43 ...]``.
+"""What cold start from attributes is worth, over several seeds.
 
 It prints one line per data set and protocol, each figure as mean and standard deviation over the seeds. Figures are
 hit rates over held-out events, higher is better.
@@ -10,12 +10,10 @@ hit rates over held-out events, higher is better.
 * ``--cold user``: the same for a fifth of the users, where the release tells about them. Recall instead of hit rates.
 """
 
-import argparse
-from collections.abc import Iterator
-
 import numpy as np
 
 import mfrec
+from benchmarks.tools import command
 from benchmarks.two_tower import contenders, evaluate, splits
 from mfrec.coldstart.catalogue import Catalogue
 from mfrec.coldstart.evaluate import EVERYTHING, HELD_OUT, evaluate_cold
@@ -55,33 +53,22 @@ def attributes(dataset: str, side: Side, seed: int) -> dict[str, float]:
     return {f"{n} @{k}": report.value(ranked=group, metric=metric, k=k) for n, group in groups.items() for k in KS}
 
 
-def lines(datasets: list[str], seeds: list[int]) -> Iterator[str]:
-    """Yield a line per data set and protocol, as each is done."""
+@command
+def main(
+    datasets: tuple[str, ...] = ("ml-100k", "ml-latest-small"), seeds: tuple[int, ...] = tuple(range(42, 47))
+) -> None:
+    """Print a line per data set and protocol, as each is done."""
     for dataset in datasets:
-        yield told(f"{dataset}, titles alone", [titles_alone(dataset, seed) for seed in seeds])
+        tell(f"{dataset}, titles alone", [titles_alone(dataset, seed) for seed in seeds])
         sides: list[Side] = ["item", "user"] if tells_users(dataset) else ["item"]
         for side in sides:
-            yield told(f"{dataset}, --cold {side}", [attributes(dataset, side, seed) for seed in seeds])
+            tell(f"{dataset}, --cold {side}", [attributes(dataset, side, seed) for seed in seeds])
 
 
-def told(name: str, found: list[dict[str, float]]) -> str:
-    """Return one line: every figure's mean and standard deviation."""
+def tell(name: str, found: list[dict[str, float]]) -> None:
+    """Print one line: every figure's mean and standard deviation."""
     parts = []
     for figure in found[0]:
         values = [each[figure] for each in found]
         parts.append(f"{figure} {np.mean(values):.3f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:.3f}")
-    return f"{name}: {', '.join(parts)}"
-
-
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description="What cold start from attributes is worth.")
-    parser.add_argument("--datasets", nargs="+", default=["ml-100k", "ml-latest-small"], metavar="NAME")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44, 45, 46], metavar="SEED")
-    options = parser.parse_args()
-    for line in lines(options.datasets, options.seeds):
-        print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    print(f"{name}: {', '.join(parts)}", flush=True)

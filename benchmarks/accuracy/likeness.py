@@ -1,6 +1,6 @@
 """How much "similar" means similar: likeness and next interactions, for several maps of the same-side vectors.
 
-``python -m benchmarks.likeness`` prints the front, and puts it into docs/accuracy.md. Of items: the share of a film's
+The front is put into docs/accuracy.md. Of items: the share of a film's
 sequels and siblings among its ten nearest (ML-100K, films with 20 ratings or more, by title), how alike the genres of
 the ten nearest are (the mean share of genres that two films have in common), the share of the planted genre (generated
 sample), the mean cosine of the ten nearest of the 300 most rated films, and the hit rate @10 of next items on held-out
@@ -10,14 +10,13 @@ parts of both MovieLens sets. Of users: the share of the planted taste, and the 
 import re
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from tabulate import tabulate
 
-from benchmarks.page import put
+from benchmarks.tools import command, put
 from mfrec.arrays import Matrix, unit_rows
 from mfrec.data.interactions import Interactions
 from mfrec.data.movielens import load_items, load_movielens
@@ -36,41 +35,15 @@ from mfrec.training.regularization import derive
 
 NEAREST, RATED, MOST_RATED = 10, 20, 300
 # how the titles of one franchise begin or go on
-FRANCHISES = (
-    r"Star Wars|Empire Strikes Back|Return of the Jedi",
-    r"Alien \(|Aliens|Alien 3|Alien: Resurrection",
-    r"Die Hard",
-    r"Wrong Trousers|Close Shave|Grand Day Out|Wallace & Gromit",
-    r"Star Trek",
-    r"Three Colors",
-    r"Godfather",
-    r"Batman|Batman Forever|Batman & Robin|Batman Returns",
-    r"Raiders of the Lost Ark|Indiana Jones",
-    r"Terminator",
-    r"Free Willy",
-    r"Jurassic Park|Lost World: Jurassic",
-    r"Nightmare on Elm Street|Wes Craven's New Nightmare",
-    r"Monty Python|Life of Brian",
-    r"Blues Brothers",
-    r"Jean de Florette|Manon of the Spring",
-    r"Ace Ventura",
-    r"Scream \(|Scream 2",
-    r"Crow, The|Crow: City",
-    r"Brady Bunch Movie|Very Brady Sequel",
-    r"Candyman",
-    r"Prophecy",
-    r"Mortal Kombat",
-    r"Under Siege",
-    r"Young Guns",
-    r"Homeward Bound",
-    r"Escape from",
-    r"Grease",
-    r"Jaws",
-    r"Army of Darkness|Evil Dead",
-    r"Lawnmower Man",
-    r"Speed",
-    r"GoldenEye|Tomorrow Never Dies",
-)
+FRANCHISES = r"""
+Star Wars|Empire Strikes Back|Return of the Jedi; Alien \(|Aliens|Alien 3|Alien: Resurrection; Die Hard;
+Wrong Trousers|Close Shave|Grand Day Out|Wallace & Gromit; Star Trek; Three Colors; Godfather;
+Batman|Batman Forever|Batman & Robin|Batman Returns; Raiders of the Lost Ark|Indiana Jones; Terminator; Free Willy;
+Jurassic Park|Lost World: Jurassic; Nightmare on Elm Street|Wes Craven's New Nightmare; Monty Python|Life of Brian;
+Blues Brothers; Jean de Florette|Manon of the Spring; Ace Ventura; Scream \(|Scream 2; Crow, The|Crow: City;
+Brady Bunch Movie|Very Brady Sequel; Candyman; Prophecy; Mortal Kombat; Under Siege; Young Guns; Homeward Bound;
+Escape from; Grease; Jaws; Army of Darkness|Evil Dead; Lawnmower Man; Speed; GoldenEye|Tomorrow Never Dies
+"""
 # the constants of `mfrec.training.same_side` that are compared: how much is evened out, how far popularity is let in
 MAPS = ((2.0, 5.0), (1.25, 4.5), (1.0, 4.0), (1.0, 3.0), (0.5, 3.0))
 
@@ -79,7 +52,9 @@ def siblings(interactions: Interactions) -> list[list[int]]:
     """Return the numbers of the films of every franchise that has two or more with enough ratings."""
     rated = interactions.degree.item >= RATED
     titles = list(interactions.labels.item or ())
-    groups = [[n for n in np.flatnonzero(rated).tolist() if re.match(p, titles[n])] for p in FRANCHISES]
+    groups = [
+        [n for n in np.flatnonzero(rated).tolist() if re.match(p.strip(), titles[n])] for p in FRANCHISES.split(";")
+    ]
     return [group for group in groups if len(group) > 1]
 
 
@@ -155,64 +130,60 @@ def co_occurrence(interactions: Interactions, side: Side) -> Matrix:
     return dense
 
 
+def hits(split: tuple[Interactions, Interactions], factors: Factors) -> dict[str, float]:
+    """Return the hit rates within a side."""
+    return {direction: next_hits(factors, *split, direction) for direction in ("item2item", "user2user")}
+
+
+def neighbours(interactions: Interactions) -> Factors:
+    """Return factors that compare by co-occurrence."""
+    users, items = interactions.shape
+    vectors = Pair.of(lambda side: co_occurrence(interactions, side))
+    empty = Factors(np.zeros((users, 1), np.float32), np.zeros((items, 1), np.float32))
+    return replace(empty, given_same_side=vectors)
+
+
+def solved(interactions: Interactions) -> Factors:
+    """Return what is fitted with the defaults."""
+    return solve(interactions, derive(interactions, ALSParams()).params)
+
+
+@command
 def main() -> None:
     """Print the front."""
-    whole = {name: load_movielens(name) for name in ("ml-100k", "ml-latest-small")}
     made = sample(2_000, 1_500, 60_000, n_genres=10, seed=7)
+    whole = {name: load_movielens(name) for name in ("ml-100k", "ml-latest-small")}
     splits = {name: random_split(data) for name, data in whole.items()}
-    fitted = {name: _solved(data) for name, data in whole.items()} | {"made": _solved(made.interactions)}
-    parts = {name: _solved(train) for name, (train, _) in splits.items()}
+    data = {**whole, "made": made.interactions}
+    fitted = {name: solved(one) for name, one in data.items()}
+    parts = {name: solved(train) for name, (train, _) in splits.items()}
     groups = siblings(whole["ml-100k"])
-    films = whole["ml-100k"].degree.item
 
-    def row(name: str, vectors: dict[str, Pair[Matrix]], hits: dict[str, Any]) -> list[str]:
+    def row(name: str, factors: dict[str, Factors], of_parts: dict[str, Factors]) -> list[str]:
+        vectors = {name: one.same_side for name, one in factors.items()}
         own = vectors["ml-100k"].item
+        found = {name: hits(splits[name], one) for name, one in of_parts.items()}
         figures = [
             found_siblings(own, groups),
             *(same_genres(vectors[source].item, whole[source], source) for source in whole),
             planted(vectors["made"].item, made.genre.item),
-            spread(own, films),
-            *(hits[source]["item2item"] for source in whole),
+            spread(own, whole["ml-100k"].degree.item),
+            *(found[source]["item2item"] for source in whole),
             planted(vectors["made"].user, made.genre.user),
-            *(hits[source]["user2user"] for source in whole),
+            *(found[source]["user2user"] for source in whole),
         ]
-        return [name, *("" if f is None else f"{f:.3f}" for f in figures)]
+        return [name, *(f"{figure:.3f}" for figure in figures)]
 
     lines = []
     for constants in (*MAPS, None):
-        vectors: dict[str, Pair[Matrix]] = {name: mapped(f, constants).same_side for name, f in fitted.items()}
-        hits = {
-            name: {d: next_hits(mapped(parts[name], constants), *splits[name], d) for d in ("item2item", "user2user")}
-            for name in whole
-        }
-        current = constants == (same_side.EVENED, same_side.POPULARITY)
-        shown = (
-            "the factors themselves" if constants is None else f"evened {constants[0]:g}, popularity {constants[1]:g}"
-        )
-        lines.append(row(f"{shown} (default)" if current else shown, vectors, hits))
-    data = {**whole, "made": made.interactions}
-    vectors = {name: Pair(co_occurrence(d, "user"), co_occurrence(d, "item")) for name, d in data.items()}
-    lines.append(row("cosine of co-occurrence", vectors, {name: _of_neighbours(*splits[name]) for name in whole}))
+        shown = f"evened {constants[0]:g}, popularity {constants[1]:g}" if constants else "the factors themselves"
+        shown += " (default)" * (constants == (same_side.EVENED, same_side.POPULARITY))
+        both = [{name: mapped(one, constants) for name, one in some.items()} for some in (fitted, parts)]
+        lines.append(row(shown, *both))
+    both = [{n: neighbours(one) for n, one in data.items()}, {n: neighbours(train) for n, (train, _) in splits.items()}]
+    lines.append(row("cosine of co-occurrence", *both))
     head = ["vectors", "siblings", "genres", "genres (small)", "planted", "mean cosine"]
     head += ["item2item @10", "(small)", "planted tastes", "user2user @10", "(small)"]
-    count = sum(map(len, groups))
     table = tabulate(lines, head, tablefmt="github", disable_numparse=True)
-    text = f"{count} films of {len(groups)} franchises:\n\n{table}\n"
-    put("likeness", text)
-    print(text)
-
-
-def _of_neighbours(train: Interactions, test: Interactions) -> dict[str, float]:
-    """Return the hit rates of nearest neighbours by the cosine of co-occurrence."""
-    vectors = Pair.of(lambda side: co_occurrence(train, side))
-    stand_in = Factors(np.zeros((train.shape[0], 1), np.float32), np.zeros((train.shape[1], 1), np.float32))
-    factors = replace(stand_in, given_same_side=vectors)
-    return {d: next_hits(factors, train, test, d) for d in ("item2item", "user2user")}
-
-
-def _solved(interactions: Interactions) -> Factors:
-    return solve(interactions, derive(interactions, ALSParams()).params)
-
-
-if __name__ == "__main__":
-    main()
+    count = sum(map(len, groups))
+    put("docs/accuracy.md", "likeness", f"{count} films of {len(groups)} franchises:\n\n{table}\n")

@@ -1,0 +1,1 @@
+"""How the service does under load and under faults."""
