@@ -44,7 +44,9 @@ def blocks(page: str, *languages: str) -> list[str]:
 
 def commands(page: str) -> Iterator[list[str]]:
     """Yield the words of every command that a page shows, in blocks and in its sentences."""
-    lines = [line.removeprefix("$ ") for block in blocks(page, *SHELL) for line in block.splitlines()]
+    lines = [
+        line.removeprefix("$ ") for block in blocks(page, *SHELL) for line in block.replace("\\\n", " ").splitlines()
+    ]
     shown = [line for line in lines if re.match(r"(\.venv\S*/bin/)?(mfrec|make|python -m) ", line)]
     for line in [*shown, *MENTIONED.findall(FENCED.sub("", PAGES[page]))]:
         words = shlex.split(line, comments=True)
