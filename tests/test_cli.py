@@ -231,6 +231,40 @@ def test_hints_work_when_they_are_pasted(tmp_path: Path) -> None:
     assert line.endswith("goes to the end, after --: mfrec recommend FOLDER DIRECTION -- ID")
 
 
+@pytest.mark.parametrize("on_path", [True, False])
+def test_hints_name_the_program_as_it_is_reached(tmp_path: Path, on_path: bool) -> None:
+    """Where no ``mfrec`` or another one is on PATH, hints begin with the path of the one that was called."""
+    programs = [tmp_path / name / "mfrec" for name in ("own bin", "other")]
+    for path in programs:
+        path.parent.mkdir()
+        path.write_text(f"#!{sys.executable}\nfrom mfrec.cli import main\nmain()\n")
+        path.chmod(0o755)
+    own, other = programs
+    (tmp_path / "likes.csv").write_text("user,item\n1,a\n1,b\n2,a\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PATH": os.pathsep.join([str((own if on_path else other).parent), os.environ["PATH"]]),
+        "MFREC_DATA_HOME": str(tmp_path),
+    }
+
+    def told(line: str) -> str:
+        done = subprocess.run(
+            ["sh", "-c", f"{line} 2>&1"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+        )
+        return done.stdout
+
+    called = "mfrec" if on_path else "'own bin/mfrec'"
+    hints = [
+        told(f"{called} fit likes.csv --quiet").splitlines()[-1].removeprefix("next: "),
+        told(f"{called} inspect likes.csv").splitlines()[-1],
+    ]
+    assert hints == [f"{called} recommend models/likes user2item 1", f"{called} fit likes.csv"]
+    assert "(user 1)" in told(hints[0])
+    assert f"run `{called} download ml-1m`" in told(f"{called} fit ml-1m")
+    assert f"after --: {called} recommend " in told(f"{called} recommend models/likes user2item -1")
+
+
 def test_ids_and_labels_stay_on_their_lines(tmp_path: Path) -> None:
     frame = pd.DataFrame({"user": ["a\x07b", "a\x07b", "c"], "item": ["x\x1b[2J", "y", "y"]})
     likes = mfrec.Interactions.from_frame(frame, item_labels={"x\x1b[2J": "first\nsecond", "y": "long " * 100})

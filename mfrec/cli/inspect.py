@@ -6,6 +6,7 @@ import click
 
 from mfrec.cli.options import READING, READING_OPTIONS, Command
 from mfrec.cli.output import print_json, table
+from mfrec.cli.text import program
 from mfrec.data.files import Reading
 from mfrec.data.inspect import Column, Inspection, inspect_table
 
@@ -54,7 +55,8 @@ def _lines(found: Inspection) -> list[str]:
         lines += ["", "what is wrong, in the order in which to mend it:"]
         lines += [f"{place}. {problem}" for place, problem in enumerate(found.problems, 1)]
     lines.append("")
-    lines.append(found.fit if found.fit else "no option of mfrec fit helps: mend the file first")
+    fit = found.fit and program() + found.fit.removeprefix("mfrec")
+    lines.append(fit or "no option of mfrec fit helps: mend the file first")
     return lines
 
 

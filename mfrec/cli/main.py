@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mfrec.cli.text import one_line
+from mfrec.cli.text import one_line, program
 from mfrec.errors import MfrecError, why_not_written
 
 # name: (where the command lives, its line in the overview), so that the overview imports nothing
@@ -89,9 +89,11 @@ def _about_ids(error: click.ClickException) -> str:
     command = error.ctx.command if isinstance(error, click.NoSuchOption) and error.ctx else None
     if command is None or all(parameter.name != "ids" for parameter in command.params):
         return ""
-    return " An id that begins with - goes to the end, after --: mfrec recommend FOLDER DIRECTION -- ID"
+    return f" An id that begins with - goes to the end, after --: {program()} recommend FOLDER DIRECTION -- ID"
 
 
 def _stop(message: str, code: int) -> None:
+    # what a message says to run can be pasted
+    message = message.replace("`mfrec ", f"`{program()} ")
     click.echo(f"mfrec: {one_line(message)}", err=True)
     sys.exit(code)

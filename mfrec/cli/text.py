@@ -1,6 +1,9 @@
 """Text for a terminal: ids and labels come from data, and may hold anything."""
 
+import os
 import shlex
+import shutil
+import sys
 from unicodedata import bidirectional, category
 
 # characters of a cell of a table, and of a heading
@@ -35,7 +38,19 @@ def to_paste(command: str, *arguments: object, options: tuple[object, ...] = ())
     """Return a command of mfrec's, quoted for a shell; what begins with ``-`` is kept from being an option."""
     given = [str(argument) for argument in arguments]
     guard = ["--"] if any(text.startswith("-") for text in given) else []
-    return shlex.join(["mfrec", command, *map(str, options), *guard, *given])
+    return f"{program()} {shlex.join([command, *map(str, options), *guard, *given])}"
+
+
+def program() -> str:
+    """Return the word that starts this program in a shell: ``mfrec`` if PATH leads to it, else its path as called."""
+    called = sys.argv[0]
+    # under a test runner or ``python -c`` this is another program, or none
+    if os.path.basename(called) != "mfrec" or not os.path.isfile(called):
+        return "mfrec"
+    found = shutil.which("mfrec")
+    if found is not None and os.path.samefile(found, called):
+        return "mfrec"
+    return shlex.quote(called if os.path.dirname(called) else os.path.join(os.curdir, called))
 
 
 def _escaped(character: str) -> str:
