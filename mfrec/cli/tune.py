@@ -167,8 +167,7 @@ def _show(found: Tuned, as_json: bool) -> None:
     shown = [name for name in SHOWN if any(getattr(t.params, name) for t in ranked)]
     click.echo(table([_row(place, t, found.metric, shown) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
-    left_out = f"; {found.left_out} were left out, as too long for the time" if found.left_out else ""
-    click.echo(f"{made}; {stopped} were given up early or diverged{left_out}")
+    click.echo(f"{made}; {stopped} were given up early or diverged")
 
 
 def _row(place: int, trial: Trial, metric: str, shown: list[str]) -> dict[str, str]:
