@@ -35,15 +35,16 @@ MARKS = (15, 30, 60, 90)
 
 @dataclass(frozen=True)
 class Search:
-    """One search on one split: when each trial was done, what it scored, and what the best is worth on test.
+    """One search on one split: how many trials it made, when each new best was found, and what the last is worth.
 
-    A trial that was given up or diverged scores 0. ``wall`` are the seconds that the whole search took.
+    ``wall`` are the seconds that the whole search took, ``test`` is the value of ``params`` on the test part.
     """
 
     data: str
     label: str
     seed: int
     wall: float
+    trials: int
     seconds: list[float]
     scores: list[float]
     test: float
@@ -60,12 +61,14 @@ def search(data: str, label: str, seed: int, seconds: float) -> Search:
     began = time.perf_counter()
     found = tune(rest, metric=METRIC, minutes=seconds / 60, seed=seed)
     wall = time.perf_counter() - began
+    scores = np.array([0.0 if trial.stopped else trial.score for trial in found.trials])
     # what a search spends between its trials counts, too
     times = np.cumsum([trial.seconds for trial in found.trials])
-    scores = [0.0 if trial.stopped else round(trial.score, 5) for trial in found.trials]
+    best = np.flatnonzero(np.diff(np.maximum.accumulate(scores), prepend=0.0))
     value = float(measure(fit_als(rest, found.params), rest, test, k=K)[METRIC])
-    at = np.round(times * wall / times[-1], 2).tolist()
-    return Search(data, label, seed, round(wall, 2), at, scores, round(value, 5), asdict(found.params))
+    at = (times * wall / times[-1])[best]
+    rounded = at.round(2).tolist(), scores[best].round(5).tolist(), round(value, 5)
+    return Search(data, label, seed, round(wall, 2), len(scores), *rounded, asdict(found.params))
 
 
 def read(path: Path = RESULTS) -> list[Search]:
@@ -80,7 +83,7 @@ def rows(found: list[Search]) -> Iterator[list[str]]:
         marks = [f"{np.mean([one.best_after(mark) for one in own]):.4f}" for mark in MARKS]
         tests = [one.test for one in own]
         error = np.std(tests, ddof=1) / len(tests) ** 0.5 if len(tests) > 1 else np.nan
-        trials = f"{np.mean([len(one.scores) for one in own]):.0f}"
+        trials = f"{np.mean([one.trials for one in own]):.0f}"
         yield [data, label, trials, *marks, f"{np.mean(tests):.4f} ± {error:.4f}"]
 
 

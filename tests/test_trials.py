@@ -119,7 +119,7 @@ def test_damage_is_one_line(log: Path, line: bytes) -> None:
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join([*lines[:4], line + b"\n", *lines[4:]]))
     before = log.read_bytes()
-    with pytest.raises(DataError, match=r"trials\.jsonl (line 5 )?is damaged: .*; name another file") as raised:
+    with pytest.raises(DataError, match=r"trials\.jsonl is damaged: .*; name another file") as raised:
         search(log)
     assert "\n" not in str(raised.value)
     assert log.read_bytes() == before

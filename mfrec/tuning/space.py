@@ -7,12 +7,13 @@ from typing import Any
 from mfrec.data.interactions import DAY, Interactions
 from mfrec.training.params import ALSParams, given
 
-# one value per name of the space; of "factors" the place among those that are tried
+# one value per name of the space, as Optuna draws it
 Point = dict[str, Any]
 
-# name: (kind, low, high); factors are chosen among powers of two and their halves. A fit with twice the alpha wants
-# about twice the regularization, so that is searched as a multiple of alpha: the good ones then lie side by side
+# name: (kind, low, high). A fit with twice the alpha wants about twice the regularization, so that is searched as a
+# multiple of alpha: the good ones then lie side by side
 SPACE: dict[str, tuple[str, float, float]] = {
+    "factors": ("log int", 8, 512),
     "alpha": ("log", 0.5, 60.0),
     "regularization": ("times alpha", 0.3, 60.0),
     "iterations": ("int", 4, 30),
@@ -26,7 +27,8 @@ BY_TIME: dict[str, tuple[str, float, float]] = {
     "recency_half_life": ("days", 1 / 256, 1.0),
     "item_recency": ("float", 0.0, 1.2),
 }
-FACTORS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# what is drawn by its logarithm
+BY_RATIO = ("log int", "log", "times alpha", "days")
 # what plain ALS leaves at 0
 EXTENSIONS = ("user_exponent", "item_exponent", "user_scale", "item_scale", "user_recency", "item_recency")
 # a search starts with so many times the factors of its base, too; more of them want more regularization
@@ -35,67 +37,56 @@ SIZES, GROWTH = (2.0, 4.0, 0.5), 0.3
 
 @dataclass(frozen=True)
 class Space:
-    """The space of one search.
-
-    Parameters
-    ----------
-    rows
-        As `SPACE`, perhaps without the extensions.
-    factors
-        The numbers of factors that are tried, ascending.
-    days
-        The period of the data, where it is searched by time.
-    """
+    """The space of one search: rows as in `SPACE`, and the period of the data in days."""
 
     rows: dict[str, tuple[str, float, float]]
-    factors: tuple[int, ...]
-    days: float = 1.0
+    days: float
 
     @classmethod
     def of(cls, train: Interactions, plain: bool, *, by_time: bool = False) -> "Space":
         """Return the space for some training data; more factors than half its shorter side are not tried."""
-        everything = {**SPACE, **BY_TIME} if by_time else SPACE
-        rows = {name: row for name, row in everything.items() if not (plain and name in EXTENSIONS)}
+        kind, fewest, most = SPACE["factors"]
+        size = (kind, fewest, max(fewest, min(most, *(side // 2 for side in train.shape))))
+        everything = {**SPACE, "factors": size, **(BY_TIME if by_time else {})}
         first, last = train.period if by_time else (0.0, 0.0)
-        most = max(FACTORS[0], min(train.shape) // 2)
-        return cls(rows, tuple(f for f in FACTORS if f <= most), (last - first) / DAY or 1.0)
+        rows = {name: row for name, row in everything.items() if not (plain and name in EXTENSIONS)}
+        return cls(rows, (last - first) / DAY or 1.0)
 
     def starts(self, base: ALSParams) -> Iterator[Point]:
         """Yield where a search starts: the base, then larger and smaller ones."""
         yield self.nearest(base)
         for times in SIZES:
-            size = round(given(base, "factors") * times) or 1
-            yield self.nearest(
-                replace(base, factors=size, regularization=given(base, "regularization") * times**GROWTH)
-            )
+            size, penalty = given(base, "factors") * times, given(base, "regularization") * times**GROWTH
+            yield self.nearest(replace(base, factors=round(size) or 1, regularization=penalty))
 
     def nearest(self, params: ALSParams) -> Point:
         """Return the nearest point of the space."""
-        place = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - given(params, "factors")))
-        own = {}
+        units, point = self._units(params.alpha), {}
         for name, (kind, low, high) in self.rows.items():
-            value = given(params, name)
-            if kind == "days":
-                # a half-life of 0 stands for none
-                value = value / self.days or high
-            own[name] = min(max(value / params.alpha if kind == "times alpha" else value, low), high)
-        return {**own, "factors": place}
+            value = given(params, name) / units.get(kind, 1)
+            # a half-life of 0 stands for none
+            value = high if kind == "days" and not value else min(max(value, low), high)
+            point[name] = round(value) if "int" in kind else value
+        return point
 
-    def suggest(self, trial: Any) -> None:
-        """Draw a point for a trial of Optuna; factors by their place, since neighbours are alike."""
-        trial.suggest_int("factors", 0, len(self.factors) - 1)
+    def suggest(self, trial: Any) -> Point:
+        """Draw a point for a trial of Optuna."""
         for name, (kind, low, high) in self.rows.items():
-            if kind == "int":
-                trial.suggest_int(name, int(low), int(high))
-            else:
-                # what is a ratio is drawn by its logarithm
-                trial.suggest_float(name, low, high, log=kind != "float")
+            draw = trial.suggest_int if "int" in kind else trial.suggest_float
+            draw(name, low, high, log=kind in BY_RATIO)
+        drawn: Point = trial.params
+        return drawn
 
     def params(self, base: ALSParams, values: Point) -> ALSParams:
         """Return the base with the values of a point."""
-        times = {"times alpha": values["alpha"], "days": self.days}
-        own = {name: values[name] * times.get(kind, 1) for name, (kind, _, _) in self.rows.items()}
-        return replace(base, **own, factors=self.factors[values["factors"]])
+        units = self._units(values["alpha"])
+        own: Point = {
+            n: values[n] * units[kind] if kind in units else values[n] for n, (kind, _, _) in self.rows.items()
+        }
+        return replace(base, **own)
+
+    def _units(self, alpha: float) -> dict[str, float]:
+        return {"times alpha": alpha, "days": self.days}
 
 
 def without_extensions(base: ALSParams) -> ALSParams:

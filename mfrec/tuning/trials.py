@@ -84,26 +84,25 @@ def done(study: Any) -> list[Any]:
 
 
 def _storage(optuna: Any, path: Path, search: dict[str, Any]) -> Any:
+    """Return the storage of a file, without what a killed process left of its last line."""
     check_file(path)
     content = path.read_bytes() if path.exists() else b""
-    unfinished = _unfinished(path, content)
+    if content.startswith(_BEFORE):
+        raise DataError(f"{path} is a log of an earlier version, which this one does not read; name another file")
+    if content[: len(_OPENING)] != _OPENING[: len(content)]:
+        raise DataError(f"{path} is no log of trials: {_shown(content)}; name another file")
     journal = optuna.storages.journal
     try:
+        # Optuna forgives a last line that says nothing, and cannot read what comes to stand after it
+        *lines, unfinished = content.split(b"\n")
+        json.loads(b"[" + b",".join(lines) + b"]")
         lock = journal.JournalFileOpenLock(str(path), grace_period=_GRACE)
         storage = optuna.storages.JournalStorage(journal.JournalFileBackend(str(path), lock))
         studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
-    except (AssertionError, LookupError, TypeError, ValueError) as error:
+    except (AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {error!r}; name another file") from None
     for study in studies:
-        told = study.user_attrs.get("search", {} if study.trials or study.study_name != NAME else search)
-        for name, here in search.items():
-            if told.get(name) != here:
-                raise DataError(
-                    f"{path} is the log of another search: its {name} is {told.get(name, 'not told')}, here it is "
-                    f"{here}; name another file"
-                )
-        if len({frozenset(trial.params) for trial in done(study)}) > 1:
-            raise DataError(f"{path} is damaged: parameters of some of its trials are missing; name another file")
+        _check(path, study, search)
     if unfinished:
         log.warning("%s: its last line is unfinished and was dropped: %s", path, _shown(unfinished))
         with path.open("r+b") as file:
@@ -111,19 +110,17 @@ def _storage(optuna: Any, path: Path, search: dict[str, Any]) -> Any:
     return storage
 
 
-def _unfinished(path: Path, content: bytes) -> bytes:
-    """Return what a killed process left of its last line; DataError where the rest is no journal."""
-    if content.startswith(_BEFORE):
-        raise DataError(f"{path} is a log of an earlier version, which this one does not read; name another file")
-    if content[: len(_OPENING)] != _OPENING[: len(content)]:
-        raise DataError(f"{path} is no log of trials: {_shown(content)}; name another file")
-    *lines, unfinished = content.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        try:
-            json.loads(line)
-        except (ValueError, RecursionError):
-            raise DataError(f"{path} line {number} is damaged: {_shown(line)}; name another file") from None
-    return unfinished
+def _check(path: Path, study: Any, search: dict[str, Any]) -> None:
+    told = study.user_attrs.get("search", {} if study.trials or study.study_name != NAME else search)
+    for name, here in search.items():
+        if told.get(name) != here:
+            raise DataError(
+                f"{path} is the log of another search: its {name} is {told.get(name, 'not told')}, here it is "
+                f"{here}; name another file"
+            )
+    trials = done(study)
+    if len({frozenset(trial.params) for trial in trials}) > 1 or not all(trial.duration for trial in trials):
+        raise DataError(f"{path} is damaged: something is missing in its trials; name another file")
 
 
 def _shown(line: bytes) -> str:

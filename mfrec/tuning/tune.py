@@ -6,7 +6,6 @@ goes on from (`mfrec.tuning.trials`).
 """
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -192,7 +191,6 @@ class _Search:
             "hash of the training part": interactions_hash(train, pairs_only=False),
             "hash of the validation part": interactions_hash(held_out, pairs_only=False),
             **{f"space {name}": list(row) for name, row in self.space.rows.items()},
-            "space factors": list(self.space.factors),
         }
 
     def trials(self, study: Any) -> tuple[Trial, ...]:
@@ -208,20 +206,18 @@ class _Search:
         )
 
     def prepare(self, study: Any, _: Any = None) -> None:
-        """Give a study the sampler of its next trial.
+        """Give a study what its next trial follows from, the next start or the sampler.
 
         It follows from the seed and the number of trials before, so that a search that is resumed goes on just as it
         would have gone on.
         """
-        number, samplers = len(done(study)), self.optuna.samplers
-        with warnings.catch_warnings():
-            # both are called experimental, and have been for years
-            warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
-            study.sampler = samplers.TPESampler(
-                seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
-            )
-            if number < len(self.starts):
-                study.sampler = samplers.PartialFixedSampler(self.starts[number], study.sampler)
+        number = len(done(study))
+        study.sampler = self.optuna.samplers.TPESampler(
+            seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP
+        )
+        # one is waiting already where Ctrl-C or the end of the time came before it
+        if number < len(self.starts) and not study.get_trials(states=(self.optuna.trial.TrialState.WAITING,)):
+            study.enqueue_trial(self.starts[number])
 
     def run(self, study: Any, trials: int | None, seconds: float, progress: bool) -> bool:
         """Make trials until the time or their number runs out; return whether Ctrl-C came first."""
@@ -242,10 +238,10 @@ class _Search:
         return False
 
     def _objective(self, trial: Any, end: float) -> float:
-        self.space.suggest(trial)
+        point = self.space.suggest(trial)
         # the first is the base itself, which need not be a point of the space, and is finished whatever it takes
         first = not done(trial.study)
-        params = self.base if first else self.space.params(self.base, trial.params)
+        params = self.base if first else self.space.params(self.base, point)
         scores: list[float] = []
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
