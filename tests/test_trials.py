@@ -13,6 +13,7 @@ import pytest
 
 from mfrec import Interactions, splits
 from mfrec.errors import ArtifactError, DataError, ParameterError
+from mfrec.training.params import ALSParams
 from mfrec.tuning.space import SPACE
 from mfrec.tuning.tune import Tuned, tune
 from tests.conftest import random_interactions
@@ -29,12 +30,26 @@ def search(log: Path, **options: Any) -> Tuned:
     return tune(options.pop("data"), resume=log, **options)
 
 
+@pytest.fixture(scope="module")
+def two_trials(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The lines of a log of two trials."""
+    path = tmp_path_factory.mktemp("log") / "trials.jsonl"
+    search(path, trials=2)
+    return path.read_bytes()
+
+
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
+def log(tmp_path: Path, two_trials: bytes) -> Path:
     """A log of two trials."""
     path = tmp_path / "trials.jsonl"
-    search(path, trials=2)
+    path.write_bytes(two_trials)
     return path
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[tuple[ALSParams, float]]:
+    """What three trials come to."""
+    return [(trial.params, trial.score) for trial in tune(LIKES, metric="ndcg@5", base=BASE, trials=3).trials]
 
 
 def weighted(weight: float = 1.0, time: int = 7) -> Interactions:
@@ -145,9 +160,8 @@ def killed(log: Path, left: float, between: bool) -> Path:
 @pytest.mark.parametrize("between", [True, False])
 @pytest.mark.parametrize("left", [0.0, 0.03, 0.1, 0.4, 0.55, 0.7, 1.0])
 def test_a_search_that_was_killed_goes_on(
-    log: Path, left: float, between: bool, caplog: pytest.LogCaptureFixture
+    log: Path, left: float, between: bool, caplog: pytest.LogCaptureFixture, expected: list[tuple[ALSParams, float]]
 ) -> None:
-    expected = [(trial.params, trial.score) for trial in tune(LIKES, metric="ndcg@5", base=BASE, trials=3).trials]
     with caplog.at_level(logging.WARNING, "mfrec"):
         found = search(killed(log, left, between))
     assert ("its last line is unfinished and was dropped" in caplog.text) is not between
