@@ -15,7 +15,6 @@ from mfrec.training import als
 from mfrec.training.als import solve
 from mfrec.tuning import tune as tuning
 from mfrec.tuning.params_file import read_held_out, read_params
-from tests.clock import Clock
 from tests.conftest import random_interactions
 from tests.params import given_params
 
@@ -32,12 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame = random_interactions(80, 60).to_frame()
     frame.assign(time=[97 * row % 1009 for row in range(len(frame))]).to_csv("likes.csv", index=False)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time stands still: a search ends by the number of its trials."""
-    monkeypatch.setattr(tuning, "time", Clock())
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
@@ -296,23 +289,6 @@ def test_what_would_fail_at_the_end_fails_before_anything_is_fitted(
     assert err.count("\n") == 1
     assert Path("full/mine.txt").read_text() == "precious"
     assert not Path("params.json").exists()
-
-
-def test_how_many_fits_were_too_long_is_said(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, made = solve, [0]
-
-    def one_in_two(*args: Any, **options: Any) -> Any:
-        made[0] += 1
-        if made[0] % 2 == 0:
-            raise tuning._TooLongError
-        return real(*args, **options)
-
-    monkeypatch.setattr(tuning, "solve", one_in_two)
-    out, _ = run(capsys, "tune", "likes.csv", "--parts", "1", "--trials", "3", "--no-fit", "--quiet")
-    assert "3 trials" in out
-    assert "; 2 were left out, as too long for the time" in out
 
 
 def test_what_was_tuned_by_time_is_tested_on_what_it_never_saw(capsys: pytest.CaptureFixture[str]) -> None:

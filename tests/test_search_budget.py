@@ -1,51 +1,37 @@
-"""The script that holds the search against scikit-learn's sampler."""
+"""The script that measures a search in a given time."""
 
-from dataclasses import replace
-from itertools import islice
+import json
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy import search_budget
-from benchmarks.accuracy.search_budget import Search, draws
-from mfrec.training.regularization import derive
-from mfrec.tuning import tune as tuning
-from mfrec.tuning.space import FACTORS
-from tests.clock import Clock
-from tests.params import given_params
+from benchmarks.accuracy.search_budget import KIND, PAGE, Search, read, rows, search, table
+from benchmarks.tools import block
 
 
-def test_both_searches_start_from_the_defaults_and_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_ends_in_time_and_is_asked_once_for_the_test_part() -> None:
     pytest.importorskip("optuna")
-    # one looks at its clock at every iteration, the other at every trial: either way the time is enough for a few
-    monkeypatch.setattr(tuning, "time", Clock(tick=0.004))
-    monkeypatch.setattr(search_budget, "time", Clock(tick=0.2))
-    found = list(search_budget.searches(search_budget.load("sample:9000"), 1.0, seed=1))
-    assert [search.sampler for search in found] == list(search_budget.SAMPLERS)
-    first, second = found
-    assert first.scores[0] == pytest.approx(second.scores[0])
-    for search in found:
-        assert 1 < len(search.seconds) == len(search.scores) < 20
-        assert search.seconds == sorted(search.seconds)
-        assert search.best_after(1e9) == max(search.scores)
-        assert search.best_after(0.0) == 0.0
-        assert 0 < search.test < 1
+    found = search("sample:9000", "now", 1, 0.3)
+    assert 0 < len(found.seconds) == len(found.scores) <= found.trials
+    assert found.seconds == sorted(found.seconds)
+    assert found.scores == sorted(set(found.scores))
+    assert found.best_after(found.wall) == found.scores[-1] > 0
+    assert 0 < found.test < 1
 
 
-def test_random_draws_are_valid_parameters_and_repeat_with_the_seed() -> None:
-    # without times, which would be tried, too
-    train = replace(search_budget.load("sample:9000"), times=None)
-    first, again, other = (list(islice(draws(train, seed), 20)) for seed in (3, 3, 4))
-    assert first == again
-    assert first[0] == other[0] == derive(train).params
-    assert not set(first[1:]) & set(other[1:])
-    assert {params.factors for params in first} <= set(FACTORS)
-
-
-def test_a_row_says_how_much_of_the_best_was_there_when() -> None:
+def test_a_row_says_how_far_the_searches_were_when(tmp_path: Path) -> None:
     searches = [
-        Search("slow", 1, [10.0, 40.0], [0.1, 0.2], 0.3, given_params(factors=48, regularization=25.0)),
-        Search("fast", 1, [10.0, 20.0], [0.0, 0.4], 0.5, given_params(factors=48, regularization=25.0)),
+        Search("some", "slow", 1, 40.0, 2, [10.0, 40.0], [0.1, 0.2], 0.3, {}),
+        Search("some", "slow", 2, 40.0, 2, [20.0, 40.0], [0.1, 0.4], 0.5, {}),
+        Search("some", "fast", 1, 20.0, 9, [20.0], [0.4], 0.5, {}),
     ]
-    slow, fast = search_budget.rows(searches, 61.0)
-    assert slow == ["slow", "1", "2", "0.250", "0.250", "0.500", "0.2000", "0.3000"]
-    assert fast == ["fast", "1", "2", "0.000", "1.000", "1.000", "0.4000", "0.5000"]
+    slow, fast = rows(searches)
+    assert slow == ["some", "slow", "2", "0.0500", "0.1000", "0.3000", "0.3000", "0.4000 ± 0.1000"]
+    assert fast == ["some", "fast", "9", "0.0000", "0.4000", "0.4000", "0.4000", "0.5000 ± nan"]
+    (tmp_path / "lines").write_text("".join(json.dumps({"kind": KIND, **asdict(one)}) + "\n" for one in searches))
+    assert read(tmp_path / "lines") == searches
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    assert block(PAGE, "search") == table(read())

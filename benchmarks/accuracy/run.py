@@ -8,7 +8,7 @@ MEASUREMENTS = {
     "tomorrow": "what recency is worth when tomorrow is predicted from yesterday",
     "likeness": 'how much "similar" means similar, for several maps of the same-side vectors',
     "cold": "what cold start from attributes is worth, over several seeds",
-    "search_budget": "how soon a search is done, beside scikit-learn's random sampler",
+    "search_budget": "how soon a search is done, and what its best is worth on a test part",
     "published": "mfrec on the published split of a paper",
     "demo": "what `mfrec demo` prints, put into the README",
 }

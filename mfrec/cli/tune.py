@@ -25,7 +25,7 @@ from mfrec.tuning.tune import tune as search
 
 # of ALSParams, what is given rather than searched
 GIVEN = ("transform", "threshold", "half_life", "seed", "threads")
-SHOWN = ("factors", *SPACE, *BY_TIME)
+SHOWN = (*SPACE, *BY_TIME)
 
 
 @click.command()
@@ -63,12 +63,7 @@ def tune(
     no_fit: bool,
     as_json: bool,
     quiet: bool,
-    minutes: float,
-    trials: int | None,
-    metric: str,
     split: str,
-    parts: int | None,
-    plain: bool,
     resume: Path | None,
     hold_out: float,
     **options: Any,
@@ -98,16 +93,12 @@ def tune(
     searched, held_out = _without_test(interactions, hold_out, base.seed, options["params"], split)
     found = search(
         searched,
-        metric=metric,
-        split=split,
-        parts=parts,
-        minutes=minutes,
-        trials=trials,
         base=base,
-        plain=plain,
+        split=split,
         resume=resume,
         seed=base.seed,
         progress=not quiet,
+        **{name: options[name] for name in ("minutes", "trials", "metric", "parts", "plain")},
     )
     if found.interrupted and not found.finished:
         raise KeyboardInterrupt
@@ -167,8 +158,7 @@ def _show(found: Tuned, as_json: bool) -> None:
     shown = [name for name in SHOWN if any(getattr(t.params, name) for t in ranked)]
     click.echo(table([_row(place, t, found.metric, shown) for place, t in enumerate(ranked[:10], 1)]))
     stopped = sum(t.stopped for t in found.trials)
-    left_out = f"; {found.left_out} were left out, as too long for the time" if found.left_out else ""
-    click.echo(f"{made}; {stopped} were given up early or diverged{left_out}")
+    click.echo(f"{made}; {stopped} were given up early or diverged")
 
 
 def _row(place: int, trial: Trial, metric: str, shown: list[str]) -> dict[str, str]:

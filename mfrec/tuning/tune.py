@@ -1,13 +1,12 @@
 """The search over parameters: one command to a model that was chosen on held-out parts of the data.
 
 Trials are drawn by Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for Hyper-Parameter
-Optimization", 2011; extra ``tune``); a trial whose first iterations stay behind most others is given up. Every
-finished trial is one line of a log (`mfrec.tuning.trials`), from which a search goes on where it was stopped.
+Optimization", 2011; extra ``tune``), and its median rule gives up those that stay behind. Its journal is what a search
+goes on from (`mfrec.tuning.trials`).
 """
 
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from mfrec.data.interactions import Interactions, require_interactions
-from mfrec.errors import DataError, DivergedError, MfrecError, ParameterError, check_integer, check_number
+from mfrec.errors import (
+    ArtifactError,
+    DataError,
+    DivergedError,
+    ParameterError,
+    check_integer,
+    check_number,
+    why_not_written,
+)
 from mfrec.evaluation import measure
 from mfrec.evaluation.metrics import RANK_METRICS
 from mfrec.evaluation.splits import Parts
@@ -24,14 +31,14 @@ from mfrec.training.als import StopFit, solve
 from mfrec.training.params import ALSParams
 from mfrec.training.regularization import derive
 from mfrec.tuning.folds import folds_of
+from mfrec.tuning.params_file import interactions_hash
 from mfrec.tuning.space import Space, without_extensions
-from mfrec.tuning.trials import Trial, TrialLog, described
+from mfrec.tuning.trials import Trial, done, open_study, require_optuna
 
-# after so many iterations a trial is compared with the others at that point
+# a trial is compared with the others after so many iterations on its first part, then after each part
 RUNG = 3
-WARM_UP = 10
-# the share of the time that one trial may take, after the first
-LONGEST = 0.2
+# so many trials are the starts or random
+WARM_UP = 5
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,11 @@ class Tuned:
         Every trial, in the order they were made.
     interrupted
         Whether Ctrl-C ended the search.
-    left_out
-        How many fits were not made, since each would have taken more than a fifth of the time, or the time was over.
     """
 
     metric: str
     trials: tuple[Trial, ...]
     interrupted: bool = False
-    left_out: int = 0
 
     @property
     def finished(self) -> list[Trial]:
@@ -115,8 +119,8 @@ def tune(
     metric
         One that `mfrec.evaluation.measure` returns, with its k.
     minutes, trials
-        When to stop, whichever comes first. A trial that would take more than a fifth of the time is left out. With
-        ``trials`` alone decisive, the result is reproducible.
+        When to stop, whichever comes first; a trial that the end of the time stops does not count. With ``trials``
+        alone decisive, the result is reproducible.
     base
         Values of everything that is not searched, and the first trial: exactly as given, also where the search itself
         does not go (25 factors, an alpha of 100), so the best is never worse. What is None is derived from the data
@@ -124,7 +128,8 @@ def tune(
     plain
         Search plain ALS only: exponents and scales stay 0.
     resume
-        Log of trials: read if it exists, and appended to. It must be of the same search: data, metric, base, seed.
+        Log of trials, a journal file of Optuna's: read if it exists, and appended to. It must be of the same search:
+        data, metric, base, seed.
     seed, progress
         Of the split and the search; show a progress bar with the best score so far.
 
@@ -147,177 +152,123 @@ def tune(
     folds = folds_of(interactions, validation, parts, seed, split)
     base = base or ALSParams()
     derived = derive(folds[0][0], without_extensions(base) if plain else base).params
-    search = _Search(folds, metric, k, derived, plain, seed, by_time=split == "time" and validation is None)
-    trial_log = TrialLog(resume, search.described())
-    done = search.replay(trial_log.read())
-    interrupted = False
+    by_time = split == "time" and validation is None
+    search = _Search(folds, metric, k, without_extensions(derived) if plain else derived, plain, seed, by_time)
     try:
-        end = time.monotonic() + 60 * minutes
-        for trial in _within(search.run(done, end), end, trials, progress, done):
-            done.append(trial)
-            trial_log.append(trial)
-    except KeyboardInterrupt:
-        interrupted = True
-    return Tuned(metric, tuple(done), interrupted, len(search.left_out))
-
-
-class _TooLongError(Exception):
-    """Ends the fit of a trial that would take too much of the time, or cannot be finished in it."""
+        study = open_study(resume, search.described())
+        interrupted = search.run(study, trials, 60 * minutes, progress)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {resume}: {why_not_written(error)}") from error
+    return Tuned(metric, search.trials(study), interrupted)
 
 
 class _Search:
-    """A study together with what its trials are made on."""
+    """What the trials of a study are made on."""
 
     def __init__(
-        self,
-        folds: tuple[Parts, ...],
-        metric: str,
-        k: int,
-        base: ALSParams,
-        plain: bool,
-        seed: int,
-        *,
-        by_time: bool = False,
+        self, folds: tuple[Parts, ...], metric: str, k: int, base: ALSParams, plain: bool, seed: int, by_time: bool
     ) -> None:
         self.folds, self.metric, self.k, self.by_time = folds, metric, k, by_time
-        self.base = without_extensions(base) if plain else base
+        self.base, self.plain, self.seed = base, plain, seed
         self.space = Space.of(folds[0][0], plain, by_time=by_time)
-        self.optuna = _optuna()
-        self.seed, self.plain = seed, plain
-        self.study = self.optuna.create_study(direction="maximize")
-        self.shapes = self.space.distributions(self.optuna)
-        starts = list(self.space.starts(self.base, WARM_UP, seed))[1:]
-        # the first is the base itself, which need not be a point of the space
-        self.starts = [self.base, *(self.space.params(self.base, values) for values in starts)]
-        self.rungs: list[float] = []
-        self.left_out: list[ALSParams] = []
+        self.starts = list(self.space.starts(base))
+        self.optuna = require_optuna()
 
     def described(self) -> dict[str, Any]:
         """Return all that decides which trials are made and what they score; the number of threads does not."""
-        base = {name: value for name, value in asdict(self.base).items() if name != "threads"}
-        own = {"metric": self.metric, "seed": self.seed, "plain": self.plain, "base": base, "parts": len(self.folds)}
-        own |= {"split": "time"} if self.by_time else {}
-        return {**own, **described(*self.folds[0]), "space": self.space.described()}
+        train, held_out = self.folds[0]
+        return {
+            "metric": self.metric,
+            "seed": self.seed,
+            "plain": self.plain,
+            "split": "time" if self.by_time else "random",
+            "parts": len(self.folds),
+            **{f"base {name}": value for name, value in asdict(self.base).items() if name != "threads"},
+            "users": train.shape[0],
+            "items": train.shape[1],
+            "training interactions": len(train),
+            "validation interactions": len(held_out),
+            "hash of the training part": interactions_hash(train, pairs_only=False),
+            "hash of the validation part": interactions_hash(held_out, pairs_only=False),
+            **{f"space {name}": list(row) for name, row in self.space.rows.items()},
+        }
 
-    def replay(self, done: list[Trial]) -> list[Trial]:
-        """Tell the study what was tried before, and return it."""
-        for trial in done:
-            self._tell(trial)
-            if trial.early is not None:
-                self.rungs.append(trial.early)
-        return done
+    def trials(self, study: Any) -> tuple[Trial, ...]:
+        """Return the trials of a study that came to their end, were given up or diverged."""
+        return tuple(
+            Trial(
+                self.space.params(self.base, trial.params) if number else self.base,
+                trial.value or 0.0,
+                trial.duration.total_seconds(),
+                trial.state == self.optuna.trial.TrialState.PRUNED,
+            )
+            for number, trial in enumerate(done(study))
+        )
 
-    def run(self, done: list[Trial], end: float) -> Iterator[Trial]:
-        """Make trials until the time is over; only the first is brought to its end whatever it takes."""
-        limit = (end - time.monotonic()) * LONGEST
-        while time.monotonic() < end or not done:
-            params = self._next(done)
-            try:
-                trial = self._try(params, len(done), *((end, limit) if done else (np.inf, np.inf)))
-            except _TooLongError:
-                # how long a fit takes is no property of the search, so the log knows nothing of it
-                self.left_out.append(params)
-                self._tell(Trial(params, 0.0, 0.0, stopped=True))
-                continue
-            # a trial that was given up tells the sampler how far it came
-            self._tell(trial)
-            yield trial
+    def prepare(self, study: Any, _: Any = None) -> None:
+        """Give a study what its next trial follows from, the next start or the sampler.
 
-    def _next(self, done: list[Trial]) -> ALSParams:
-        """Return what to try next: the starts, then in turn a point near the best so far and one that TPE draws.
-
-        It follows from the seed and the trials before, so that a search that is resumed goes on just as it would have
-        gone on, and repeats nothing.
+        It follows from the seed and the number of trials before, so that a search that is resumed goes on just as it
+        would have gone on.
         """
-        seen = {trial.params for trial in done}.union(self.left_out)
-        for params in self.starts:
-            if params not in seen:
-                return params
-        number = len(seen)
-        while (params := self._drawn(done, number)) in seen:
-            number += 1
-        return params
+        number = len(done(study))
+        study.sampler = self.optuna.samplers.TPESampler(
+            seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP
+        )
+        # one is waiting already where Ctrl-C or the end of the time came before it
+        if number < len(self.starts) and not study.get_trials(states=(self.optuna.trial.TrialState.WAITING,)):
+            study.enqueue_trial(self.starts[number])
 
-    def _drawn(self, done: list[Trial], number: int) -> ALSParams:
-        finished = [trial for trial in done if not trial.stopped]
-        if number % 2 and finished:
-            best = max(finished, key=lambda trial: trial.score)
-            values = self.space.around(best.params, np.random.default_rng((self.seed, number)))
-        else:
-            with warnings.catch_warnings():
-                # multivariate sampling is called experimental, and has been since 2020
-                warnings.simplefilter("ignore", self.optuna.exceptions.ExperimentalWarning)
-                self.study.sampler = self.optuna.samplers.TPESampler(
-                    seed=(self.seed + 1_000_003 * number) % 2**32, n_startup_trials=WARM_UP, multivariate=True
-                )
-            asked = self.study.ask(self.shapes)
-            values = asked.params
-            # the study learns trials from the log; this one only served to draw
-            self.study.tell(asked, state=self.optuna.trial.TrialState.FAIL)
-        return self.space.params(self.base, values)
+    def run(self, study: Any, trials: int | None, seconds: float, progress: bool) -> bool:
+        """Make trials until the time or their number runs out; return whether Ctrl-C came first."""
+        end = time.monotonic() + seconds
+        self.prepare(study)
+        try:
+            study.optimize(
+                lambda trial: self._objective(trial, end),
+                n_trials=trials,
+                timeout=seconds,
+                # how long a fit takes is no property of the search: what the end of the time stops is no trial
+                catch=(StopFit,),
+                callbacks=[self.prepare],
+                show_progress_bar=progress,
+            )
+        except KeyboardInterrupt:
+            return True
+        return False
 
-    def _try(self, params: ALSParams, count: int, end: float, limit: float) -> Trial:
-        began = started = time.perf_counter()
-        early: float | None = None
-        # of one iteration; anything else may happen on a machine, so the shortest counts
-        least = np.inf
+    def _objective(self, trial: Any, end: float) -> float:
+        point = self.space.suggest(trial)
+        # the first is the base itself, which need not be a point of the space, and is finished whatever it takes
+        first = not done(trial.study)
+        params = self.base if first else self.space.params(self.base, point)
+        scores: list[float] = []
 
         def look(iteration: int, factors: Callable[[], Factors]) -> None:
-            nonlocal began, early, least
-            # the first iteration of a fit includes what comes before it
-            least = min(least, time.perf_counter() - began) if iteration else least
-            if (iteration and least * params.iterations * len(self.folds) > limit) or time.monotonic() > end:
-                raise _TooLongError
-            if early is None and iteration + 1 == RUNG < params.iterations:
-                early = self._early(factors())
-                if count >= WARM_UP and early < sorted(self.rungs)[len(self.rungs) // 3]:
-                    raise StopFit
-            began = time.perf_counter()
+            if not first and time.monotonic() > end:
+                trial.study.stop()
+                raise StopFit
+            if not scores and iteration + 1 == RUNG < params.iterations:
+                self._report(trial, 0, self._score(factors(), self.folds[0]))
 
         try:
-            scores = [self._score(solve(fold[0], params, callback=look), fold) for fold in self.folds]
-            score, stopped = float(np.mean(scores)), False
-        except StopFit:
-            score, stopped = early or 0.0, True
+            for number, fold in enumerate(self.folds, 1):
+                scores.append(self._score(solve(fold[0], params, callback=look), fold))
+                self._report(trial, number, float(np.mean(scores)))
         except DivergedError:
             # a fit that diverges is a bad trial, not the end of the search
-            score, stopped = 0.0, True
-        return Trial(params, score, time.perf_counter() - started, stopped, early)
+            raise self.optuna.TrialPruned from None
+        return float(np.mean(scores))
 
-    def _early(self, factors: Factors) -> float:
-        # what is not finite has no rank
-        factors.check_finite()
-        score = self._score(factors, self.folds[0])
-        self.rungs.append(score)
-        return score
+    def _report(self, trial: Any, step: int, score: float) -> None:
+        trial.report(score, step)
+        if step < len(self.folds) and trial.should_prune():
+            raise self.optuna.TrialPruned
 
     def _score(self, factors: Factors, fold: Parts) -> float:
+        # what is not finite has no rank
+        factors.check_finite()
         return float(measure(factors, *fold, k=self.k, warm=self.by_time)[self.metric])
-
-    def _tell(self, trial: Trial) -> None:
-        values = self.space.nearest(trial.params)
-        made = self.optuna.trial.create_trial(params=values, distributions=self.shapes, value=trial.score)
-        self.study.add_trial(made)
-
-
-def _within(
-    trials: Iterator[Trial], end: float, count: int | None, progress: bool, done: list[Trial]
-) -> Iterator[Trial]:
-    """Yield trials until the time or their number runs out, with a line that shows the best."""
-    from tqdm.auto import tqdm
-
-    best = max((trial.score for trial in done if not trial.stopped), default=0.0)
-    made = 0
-    with tqdm(desc="tune", unit="trial", disable=not progress) as bar:
-        while time.monotonic() < end and (count is None or made < count):
-            trial = next(trials, None)
-            if trial is None:
-                return
-            made += 1
-            best = max(best, 0.0 if trial.stopped else trial.score)
-            bar.set_postfix_str(f"best {best:.4f}, {max(0.0, end - time.monotonic()):.0f} s left", refresh=False)
-            bar.update(1)
-            yield trial
 
 
 def _parsed(metric: str) -> tuple[str, int]:
@@ -330,12 +281,3 @@ def _parsed(metric: str) -> tuple[str, int]:
             f"unknown metric {metric!r}: choose one of {', '.join(f'{n}@K' for n in RANK_METRICS)}, K a number"
         )
     return f"{name}@{check_integer('k', k, 1)}", k
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise MfrecError("tuning needs optuna: pip install 'mfrec[tune]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
