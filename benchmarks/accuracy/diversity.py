@@ -12,6 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 import mfrec
+from benchmarks.tools import command, put
 from mfrec.arrays import Numbers, unit_rows
 from mfrec.data.movielens import load_items, load_movielens
 from mfrec.evaluation.metrics import coverage, ndcg
@@ -62,11 +63,8 @@ def curve(source: str) -> list[tuple[str, ...]]:
     return rows
 
 
+@command
 def main() -> None:
-    """Print a table per data set."""
-    for source in SOURCES:
-        print(f"{source}\n\n{tabulate(curve(source), HEAD, tablefmt='github', disable_numparse=True)}\n")
-
-
-if __name__ == "__main__":
-    main()
+    """Put a table per data set into the page."""
+    tables = [f"{name}:\n\n{tabulate(curve(name), HEAD, tablefmt='github', disable_numparse=True)}" for name in SOURCES]
+    put("docs/diversity.md", "diversity", "\n\n".join(tables) + "\n")
