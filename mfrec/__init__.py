@@ -23,6 +23,7 @@ from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
 from mfrec.model.rankings import Ranking
 from mfrec.model.recommender import Recommender
+from mfrec.model.segmentation import Segmentation
 from mfrec.storage.folder import load, save, verify
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ __all__ = [
     "ParameterError",
     "Ranking",
     "Recommender",
+    "Segmentation",
     "UnknownIdError",
     "build",
     "cold_start",

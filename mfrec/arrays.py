@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ Vector = NDArray[np.float32]
 Scores = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 Values = NDArray[np.float64]
+Float = TypeVar("Float", np.float32, np.float64)
 
 NOTHING: Numbers = np.zeros(0, np.int64)
 
@@ -54,7 +55,7 @@ def unit_rows(vectors: Matrix, norms: Scores | None = None) -> Matrix:
     return np.divide(vectors, np.where(norms > 0, norms, np.float32(1))[:, None], dtype=np.float32)
 
 
-def products(vectors: Matrix, query: Vector) -> Scores:
+def products(vectors: NDArray[Float], query: NDArray[Float]) -> NDArray[Float]:
     """Return ``vectors @ query`` on the calling thread alone.
 
     BLAS spreads a large product over threads of its own, which fight with other workers for the same cores: on a
@@ -64,7 +65,7 @@ def products(vectors: Matrix, query: Vector) -> Scores:
     n, size = vectors.shape
     rows = max(1, _ONE_THREAD // max(size, 1))
     even = n - n % rows
-    scores = np.empty(n, np.float32)
+    scores = np.empty(n, vectors.dtype)
     np.matmul(vectors[:even].reshape(-1, rows, size), query, out=scores[:even].reshape(-1, rows))
     np.matmul(vectors[even:], query, out=scores[even:])
     return scores

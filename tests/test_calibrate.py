@@ -359,7 +359,7 @@ def test_a_folder_has_a_forest_per_index_and_answers_by_it(tmp_path: Path) -> No
 def test_manifest_tells_how_each_index_searches(tmp_path: Path) -> None:
     wide_model("annoy").save(tmp_path / "model")
     content = json.loads((tmp_path / "model" / "manifest.json").read_text())
-    assert content["format_version"] == 4
+    assert content["format_version"] == 5
     for entry in content["indexes"]:
         assert entry["backend"] == "annoy"
         assert set(entry["settings"]) >= {"trees", "heads", "search_k", "scan_from_k"}

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 import mfrec
+from mfrec.model.segmentation import Segmentation
 from mfrec.storage import manifest
 
 FORMATS = Path(__file__).parent / "formats"
 
 
-def make_v4(folder: Path) -> None:
-    """Write the model of version 4: string and integer ids, labels on one side, heads and forests, times."""
+def make_v5(folder: Path) -> None:
+    """Write the model of version 5: string and integer ids, labels on one side, heads and forests, times, segments."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"user": rng.integers(1, 41, 600), "item": rng.integers(0, 60, 600)})
     frame["time"] = rng.integers(1_600_000_000, 1_610_000_000, 600)
@@ -26,6 +27,7 @@ def make_v4(folder: Path) -> None:
     scales: dict[str, Any] = {"item_scale": 0.1, "user_scale": -0.1, "user_exponent": 0.5, "item_exponent": 0.25}
     params = mfrec.ALSParams(factors=4, regularization=1.0, **scales, **recency)
     model = mfrec.fit(likes, params, mfrec.IndexParams(trees=5, at_k=(5, 10)))
+    model = model.with_segments(model.segments("item", 4)).with_segments(model.segments("user"))
     model.save(folder)
     (folder.parent / f"{folder.name}.json").write_text(json.dumps(answers(model), indent=1, ensure_ascii=False) + "\n")
 
@@ -40,7 +42,15 @@ def answers(model: mfrec.Recommender) -> dict[str, Any]:
     vector = model.fold_in("user", list(model.ids.item)[:3])
     found["fold_in"] = [round(float(v), 4) for v in vector]
     found["popular"] = model.popular("item", 5).ids
+    found["segments"] = [_told(kept) for kept in model.saved_segments]
     return found
+
+
+def _told(kept: Segmentation | None) -> Any:
+    if kept is None:
+        return None
+    described = [[hit.id, round(hit.score, 4)] for segment in kept for hit in segment.describing]
+    return [kept.to_frame()["segment"].tolist(), [segment.name for segment in kept], described, kept.stability]
 
 
 @pytest.mark.parametrize("version", sorted(path.stem for path in FORMATS.glob("v*.json")))
@@ -51,6 +61,8 @@ def test_an_old_folder_answers_as_it_did(version: str) -> None:
     popular = now.pop("popular")
     # before version 4 nobody asked
     assert popular == then.pop("popular", popular)
+    # before version 5 there were none
+    assert now.pop("segments") == then.pop("segments", [None, None])
     assert now.keys() == then.keys()
     for name, rows in then.items():
         for (key, ids, scores, labels), found in zip(rows, now[name], strict=True):

@@ -52,7 +52,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("service.metrics",),
     "rapidfuzz": ("model.label_search",),
     "zstandard": ("data.streams",),
-    "sklearn": ("coldstart", "evaluation", "tuning"),
+    "sklearn": ("coldstart", "evaluation", "tuning", "applications.segments"),
     "click": ("cli",),
     "tabulate": ("cli", "evaluation.report", "coldstart.evaluate"),
 }
@@ -161,7 +161,7 @@ def test_a_method_that_forwards_does_nothing_else() -> None:
     tree = ast.parse((ROOT / "model" / "recommender.py").read_text("utf-8"))
     names = {method for _, method in FORWARDED}
     methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in names]
-    assert {"save", "recommend_all"} <= {method.name for method in methods}
+    assert {"save", "recommend_all", "segments"} <= {method.name for method in methods}
     for method in methods:
         kinds = [type(node) for node in method.body[1:]]
         assert kinds in ([ast.ImportFrom, ast.Return], [ast.ImportFrom, ast.Expr]), method.name

@@ -34,10 +34,14 @@ answers = {}
 for name, row in mfrec.DIRECTIONS.items():
     first = model.ids[row.query].id(0)
     answers[name] = getattr(model, name)(first, k=5).ids
+    model.recommend(name, [first], 5, diversity=0.5)
     model.recommend(name, [first], 5, allow=model.ids[row.target].ids([1, 2]), deny=model.ids[row.target].ids([2]))
     linked = model.ids["item" if row.query == "user" else "user"].ids([0, 1])
     model.recommend_vectors(name, model.fold_in(row.query, linked), deny=linked if row.across else None)
 repr(model), dir(mfrec)
+for kept in filter(None, model.saved_segments):
+    answers[f"{kept.side} segments"] = [segment.name for segment in kept] + kept.members(0, 3).ids
+    repr(kept), kept._repr_html_(), kept.to_json(), model.with_segments(kept)
 if len(sys.argv) > 2:
     model.save(sys.argv[2])
     mfrec.verify(sys.argv[2])
@@ -53,7 +57,13 @@ def cold_model(model: Recommender) -> Recommender:
     return model
 
 
-@pytest.mark.parametrize("name", ["model", "text_model", "cold_model"])
+@pytest.fixture
+def segmented_model(text_model: Recommender) -> Recommender:
+    """A model with segments of its items."""
+    return text_model.with_segments(text_model.segments("item", 5))
+
+
+@pytest.mark.parametrize("name", ["model", "text_model", "cold_model", "segmented_model"])
 def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> None:
     model: Recommender = request.getfixturevalue(name)
     model.save(tmp_path / "model")
@@ -61,7 +71,12 @@ def test_answering_imports_nothing_that_trains(request: pytest.FixtureRequest, t
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout)
     assert sorted(set(told["modules"]) & set(FORBIDDEN)) == []
     assert "numpy" in told["modules"]
-    assert told["answers"] == {
+    segments = {
+        f"{kept.side} segments": [segment.name for segment in kept] + kept.members(0, 3).ids
+        for kept in model.saved_segments
+        if kept is not None
+    }
+    assert told["answers"] == segments | {
         direction: model.recommend(direction, [model.ids[row.query].id(0)], 5)[0].ids
         for direction, row in DIRECTIONS.items()
     }

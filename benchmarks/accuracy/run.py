@@ -9,6 +9,7 @@ MEASUREMENTS = {
     "likeness": 'how much "similar" means similar, for several maps of the same-side vectors',
     "cold": "what cold start from attributes is worth, over several seeds",
     "search_budget": "how soon a search is done, and what its best is worth on a test part",
+    "diversity": "what diversity costs in NDCG, and what it gives: likeness within lists, and coverage",
     "published": "mfrec on the published split of a paper",
     "demo": "what `mfrec demo` prints, put into the README",
 }

@@ -20,6 +20,9 @@ from mfrec.storage.folder import load
 @click.option("--allow", multiple=True, metavar="ID", help="Return only these; repeat the option for several.")
 @click.option("--deny", multiple=True, metavar="ID", help="Never return these; repeat the option for several.")
 @click.option("--min-score", type=float, help="Return only what scores at least this; a cosine on the same side.")
+@click.option(
+    "--diversity", type=float, default=0.0, show_default=True, help="From 0 to 1: avoid results like each other."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recommend(
     folder: Path,
@@ -30,6 +33,7 @@ def recommend(
     allow: tuple[str, ...],
     deny: tuple[str, ...],
     min_score: float | None,
+    diversity: float,
     as_json: bool,
 ) -> None:
     """Ask the model in FOLDER for each of IDS; a title works as an id.
@@ -49,6 +53,7 @@ def recommend(
         "allow": allowed,
         "deny": denied,
         "min_score": min_score,
+        "diversity": diversity,
     }
     rankings = model.recommend(direction, keys, k, **options)
     if as_json:

@@ -84,6 +84,7 @@ def widened(
         labels=_with(model.labels, side, _labels(model.labels[side], old, ids_now, labels or {})),
         indexes={},
         given_map=None,
+        saved_segments=Pair(None, None),
         info={**model.info, "cold": {**model.info.get("cold", {}), side: cold}},
     )
 

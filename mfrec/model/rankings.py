@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mfrec.arrays import Numbers, Scores
 from mfrec.model import html
 from mfrec.model.ids import IdMap
+from mfrec.model.string_array import StringArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,8 @@ class Ranking:
     ids
         Plain Python integers or strings.
     scores
-        float32, descending; higher is better. Ties are in the order of the ids.
+        float32, descending (but where diversity decided on the order); higher is better. Ties are in the order of the
+        ids.
     labels
         One text per id (the id itself where there is no label), or None when that side has none.
     exact
@@ -48,6 +50,14 @@ class Ranking:
     scores: NDArray[np.float32]
     labels: list[str] | None = None
     exact: bool = False
+
+    @classmethod
+    def of(cls, ids: IdMap, labels: StringArray | None, numbers: Numbers, scores: Scores, exact: bool) -> "Ranking":
+        """Return the ranking of some numbers of a side."""
+        keys, texts = ids.ids(numbers), None
+        if labels is not None:
+            texts = [labels[n] or str(key) for n, key in zip(numbers.tolist(), keys, strict=True)]
+        return cls(keys, scores, texts, exact)
 
     def __len__(self) -> int:
         """Return how many ids there are."""

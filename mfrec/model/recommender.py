@@ -1,7 +1,7 @@
 """`Recommender`: the four directions over one pair of factor matrices."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import cleandoc
 from typing import Any
@@ -17,10 +17,12 @@ from mfrec.model import fold_in as closed_form
 from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
 from mfrec.model.check import Check
+from mfrec.model.diversify import check_diversity, diversified, pool_size
 from mfrec.model.factors import Factors
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.map2d import Points, coordinates
 from mfrec.model.rankings import Ranking, Rankings
+from mfrec.model.segmentation import Segmentation
 from mfrec.model.string_array import StringArray
 
 # scores are float32
@@ -37,8 +39,10 @@ def _method(name: str) -> Callable[..., Ranking]:
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
         min_score: float | None = None,
+        diversity: float = 0.0,
     ) -> Ranking:
-        options: dict[str, Any] = {"exclude_seen": exclude_seen, "allow": allow, "deny": deny, "min_score": min_score}
+        options: dict[str, Any] = {"exclude_seen": exclude_seen, "allow": allow, "deny": deny}
+        options |= {"min_score": min_score, "diversity": diversity}
         return self.recommend(name, [key], k, **options)[0]
 
     ask.__name__ = name
@@ -67,6 +71,9 @@ class Recommender:
         What `map` returns, where it was saved with the model.
     check
         What the lists look like, with a verdict; None in a folder from before there was one.
+    saved_segments
+        The segments of each side that `save` keeps with the model, and `mfrec.load` finds again; None where there are
+        none. `with_segments` puts them there.
     """
 
     factors: Factors
@@ -77,6 +84,7 @@ class Recommender:
     info: Mapping[str, Any] = field(default_factory=dict)
     given_map: Pair[Points] | None = None
     check: Check | None = None
+    saved_segments: Pair[Segmentation | None] = field(default_factory=lambda: Pair(None, None))
 
     user2item = _method("user2item")
     item2item = _method("item2item")
@@ -108,6 +116,7 @@ class Recommender:
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
         min_score: float | None = None,
+        diversity: float = 0.0,
     ) -> list[Ranking]:
         """Return one ranking per id.
 
@@ -128,24 +137,29 @@ class Recommender:
         min_score
             Return only what scores at least this: on the same side a cosine, from -1 to 1; across sides an inner
             product, whose unit is the model's own.
+        diversity
+            From 0 to 1: how much to avoid results that are like each other, at the cost of score. The list is then in
+            the order of choice, not of scores; see `mfrec.model.diversify.diversified`.
 
         Raises
         ------
         UnknownIdError
             For an id that the model has never seen, or of the wrong type.
         ParameterError
-            For an unknown direction, a k that is not an integer above 0, or a ``min_score`` that is not finite.
+            For an unknown direction, a k that is not an integer above 0, a ``min_score`` that is not finite, or a
+            ``diversity`` outside of 0 to 1, or with a k above 1,000.
         """
         spec = find_direction(direction)
         numbers = self.ids[spec.query].numbers(ids)
         check_min_score(min_score)
         allowed, denied = self._lists(spec.target, k, allow, deny)
+        diversity = check_diversity(diversity, k)
         matrix, adjacency = self.factors.vectors(spec.query, spec.similarity), self.adjacency[spec.query]
         rankings = []
         for number in numbers.tolist():
             own = _own(spec, number, adjacency, exclude_seen)
-            hits = self._search(spec, matrix[number], k, allowed, _union(own, denied))
-            rankings.append(self._ranking(spec.target, hits, min_score))
+            excluded = _union(own, denied)
+            rankings.append(self._answer(spec, matrix[number], k, allowed, excluded, min_score, diversity))
         return rankings
 
     def popular(
@@ -170,7 +184,7 @@ class Recommender:
         ParameterError
             For an unknown side, or a k that is not an integer above 0.
         """
-        _check_side(side)
+        check_side(side)
         allowed, denied = self._lists(side, k, allow, deny)
         numbers, scores = self._popularity[side]
         eligible = np.ones(len(numbers), bool) if allowed is None else np.isin(numbers, allowed)
@@ -199,6 +213,7 @@ class Recommender:
         allow: Iterable[Id] | None = None,
         deny: Iterable[Id] | None = None,
         min_score: float | None = None,
+        diversity: float = 0.0,
     ) -> list[Ranking]:
         """Return one ranking per vector, such as `fold_in` returns; a single vector gives a list of one.
 
@@ -218,9 +233,9 @@ class Recommender:
             raise DataError("vectors must be finite, got NaN or infinity")
         check_min_score(min_score)
         allowed, denied = self._lists(spec.target, k, allow, deny)
+        diversity = check_diversity(diversity, k)
         queries = self.factors.mapped(spec.query, spec.similarity, queries)
-        found = (self._search(spec, query, k, allowed, denied) for query in queries)
-        return [self._ranking(spec.target, hits, min_score) for hits in found]
+        return [self._answer(spec, query, k, allowed, denied, min_score, diversity) for query in queries]
 
     def fold_in(
         self, side: Side, ids: Iterable[Id], weights: ArrayLike | None = None, decay: ArrayLike | None = None
@@ -244,7 +259,7 @@ class Recommender:
         Vector
             float32 of shape ``(factors,)``.
         """
-        _check_side(side)
+        check_side(side)
         numbers = self.ids[other(side)].numbers(ids)
         distinct, place = np.unique(numbers, return_inverse=True)
         if weights is not None:
@@ -270,6 +285,27 @@ class Recommender:
 
         return recommend_all(self, direction, k, exclude_seen=exclude_seen, min_score=min_score, progress=progress)
 
+    def segments(self, side: Side, n: int | None = None, seed: int = 0) -> Segmentation:
+        """Put one side into segments; see `mfrec.applications.segments.segments`."""
+        from mfrec.applications.segments import segments
+
+        return segments(self, side, n, seed)
+
+    def with_segments(self, found: Segmentation) -> "Recommender":
+        """Return the model with segments of one side to keep, in the place of earlier ones.
+
+        Raises
+        ------
+        DataError
+            When they are those of another model, or of another fit.
+        """
+        if not found.belongs_to(self.ids[found.side], self.factors.same_side[found.side]):
+            raise DataError(
+                f"these {found.side} segments are not of this model: find them again with its own segments()"
+            )
+        kept = Pair.of(lambda side: found if side == found.side else self.saved_segments[side])
+        return replace(self, saved_segments=kept)
+
     def save(self, path: Any) -> None:
         """Write the model to a folder; see `mfrec.storage.folder.save`."""
         from mfrec.storage.folder import save
@@ -291,15 +327,26 @@ class Recommender:
         eligible = np.setdiff1d(allowed, excluded, assume_unique=True)
         return Hits(*index.candidates.best(query, eligible, k), exact=True)
 
-    def _ranking(self, side: Side, hits: Hits, min_score: float | None = None) -> Ranking:
+    def _answer(
+        self,
+        direction: Direction,
+        query: Vector,
+        k: int,
+        allowed: Numbers | None,
+        excluded: Numbers,
+        min_score: float | None,
+        diversity: float,
+    ) -> Ranking:
+        hits = self._search(direction, query, pool_size(k, diversity), allowed, excluded)
         if min_score is not None:
             high = hits.scores >= min_score
             hits = Hits(hits.numbers[high], hits.scores[high], hits.exact)
-        ids, labels = self.ids[side].ids(hits.numbers), self.labels[side]
-        texts = None
-        if labels is not None:
-            texts = [labels[n] or str(i) for n, i in zip(hits.numbers.tolist(), ids, strict=True)]
-        return Ranking(ids, hits.scores, texts, hits.exact)
+        if diversity:
+            hits = diversified(hits, self.factors.same_side[direction.target], k, diversity)
+        return self._ranking(direction.target, hits)
+
+    def _ranking(self, side: Side, hits: Hits) -> Ranking:
+        return Ranking.of(self.ids[side], self.labels[side], hits.numbers, hits.scores, hits.exact)
 
 
 def check_min_score(min_score: float | None) -> None:
@@ -308,7 +355,8 @@ def check_min_score(min_score: float | None) -> None:
         check_number("min_score", min_score, -_HIGHEST, _HIGHEST)
 
 
-def _check_side(side: str) -> None:
+def check_side(side: str) -> None:
+    """Raise ParameterError for what is neither user nor item."""
     if side not in SIDES:
         raise ParameterError(f"unknown side {side!r}: choose user or item")
 

@@ -28,6 +28,7 @@ KINDS: dict[str, Kind] = {
     "malformed": Kind(400, "The request cannot be read"),
     "unauthorized": Kind(401, "An API key is needed", {"www-authenticate": 'Bearer realm="mfrec"'}),
     "unknown-id": Kind(404, "The model does not know this id"),
+    "no-segments": Kind(404, "The model has no segments"),
     "no-such-route": Kind(404, "There is nothing at this address"),
     "method-not-allowed": Kind(405, "This address does not answer that method"),
     "too-slow": Kind(408, "The request took too long to arrive", {"connection": "close"}),

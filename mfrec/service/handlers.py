@@ -80,6 +80,30 @@ def folded(
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
 
 
+def segments(live: ServedModel, side: Side, number: int | None, limit: int) -> Answer:
+    """Return the segments that were saved with the model, or one of them with those nearest to its centre."""
+    found = live.model.saved_segments[side]
+    if found is None:
+        raise ProblemError(
+            "no-segments",
+            f"No {side} segments were saved with this model: run 'mfrec segments DIR {side} --save', and publish it.",
+        )
+    if number is not None and number >= len(found):
+        raise ProblemError("invalid", f"There is no segment {number}: there are {len(found)}, from 0 on.")
+    wanted = found if number is None else [found[number]]
+    answer = {
+        "version": live.version,
+        "side": side,
+        "stability": found.stability,
+        "segments": [replace(one, describing=_sent(live, "item", one.describing)).to_json() for one in wanted],
+        "members": None,
+    }
+    if number is None:
+        return answer
+    members = _sent(live, side, found.members(number, limit))
+    return {**answer, "members": [{"id": i, "label": text, "similarity": score} for i, score, text in members]}
+
+
 def search(live: ServedModel, side: Side, text: str, limit: int) -> Answer:
     """Return what matches a text best."""
     matches = live.search[side].find(text, limit)
@@ -244,6 +268,10 @@ def _popular(live: ServedModel, direction: Direction, key: Id, options: Options)
 
 def _labelled(live: ServedModel, side: Side, ranking: Ranking) -> Answer:
     """Return a ranking's JSON values, in which every result has a label."""
+    return _sent(live, side, ranking).to_json()
+
+
+def _sent(live: ServedModel, side: Side, ranking: Ranking) -> Ranking:
+    """Return a ranking with its ids as they stand in an answer, and a label for each."""
     labels = ranking.labels if ranking.labels is not None else [str(i) for i in ranking.ids]
-    ids = [live.sent(side, key) for key in ranking.ids]
-    return replace(ranking, ids=ids, labels=labels).to_json()
+    return replace(ranking, ids=[live.sent(side, key) for key in ranking.ids], labels=labels)

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError, create_model
 
 from mfrec.directions import DIRECTIONS, Direction, Side
+from mfrec.model.diversify import pool_size
 from mfrec.model.ids import LONGEST_ID
 from mfrec.service import handlers, schemas
 from mfrec.service.errors import KINDS, MEDIA_TYPE, ProblemError
@@ -25,6 +26,8 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 # ids that one answer may hold before it is worked out in a thread, so that small requests need not wait
 _HEAVY = 2000
+# and candidates that a diverse list may be chosen from, likewise
+_HEAVY_POOL = 200
 
 
 IdInPath = Annotated[str, Path(max_length=LONGEST_ID, description="An external id")]
@@ -174,6 +177,7 @@ def add(router: APIRouter, context: Context) -> None:
         ("search", _search(context), schemas.FoundList, ()),
         ("map", _chart(context), schemas.Chart, ("unknown-id",)),
         ("explain", _explain(context), schemas.Explanation, ("unknown-id",)),
+        ("segments", _segments(context), schemas.Segments, ("no-segments",)),
     ):
         responses: dict[int | str, dict[str, Any]] = {200: {"model": model}, **problems(*kinds)}
         options = {"response_model": None, "tags": ["model"], "route_class_override": StrictRoute}
@@ -190,12 +194,18 @@ def _one(context: Context, direction: Direction) -> Endpoint:
         min_score: Annotated[
             float | None, Query(allow_inf_nan=False, description="Only what scores at least this")
         ] = None,
+        diversity: Annotated[
+            float, Query(ge=0, le=1, allow_inf_nan=False, description="Avoid results that are like each other")
+        ] = 0.0,
         fallback: Annotated[
             Literal["popular"] | None, Query(description="What to answer for an unknown id, instead of an error")
         ] = None,
     ) -> Response:
         live = context.live()
-        options = {"k": k, "exclude_seen": exclude_seen, "min_score": min_score, "allow": None, "deny": None}
+        options = {"k": k, "exclude_seen": exclude_seen, "min_score": min_score, "diversity": diversity}
+        options |= {"allow": None, "deny": None}
+        if diversity and pool_size(k, diversity) > _HEAVY_POOL:
+            return reply(live, await asyncio.to_thread(handlers.one, live, direction, id, options, fallback))
         return reply(live, handlers.one(live, direction, id, options, fallback))
 
     return ask
@@ -206,7 +216,7 @@ def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> E
         asked = cast(schemas.Ask, body)
         live = context.live()
         listed = (asked.history or (), asked.allow or (), asked.deny or ())
-        if len(asked.ids or ()) * asked.k + sum(map(len, listed)) > _HEAVY:
+        if len(asked.ids or ()) * pool_size(asked.k, asked.diversity) + sum(map(len, listed)) > _HEAVY:
             return await asyncio.to_thread(_answer, live, direction, asked)
         return _answer(live, direction, asked)
 
@@ -215,7 +225,7 @@ def _many(context: Context, direction: Direction, model: type[schemas.Ask]) -> E
 
 
 def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Response:
-    options = asked.model_dump(include={"k", "exclude_seen", "min_score", "allow", "deny"})
+    options = asked.model_dump(include={"k", "exclude_seen", "min_score", "diversity", "allow", "deny"})
     if asked.history is not None:
         return reply(live, handlers.folded(live, direction, asked.history, asked.weights, options))
     return reply(live, handlers.many(live, direction, asked.ids or (), options, asked.fallback))
@@ -290,3 +300,18 @@ def _explain(context: Context) -> Endpoint:
         return reply(live, handlers.explain(live, user, history, item, limit))
 
     return explain
+
+
+def _segments(context: Context) -> Endpoint:
+    limits = context.settings.limits
+
+    async def segments(
+        side: Annotated[Side, Query()] = "item",
+        segment: Annotated[int | None, Query(ge=0, description="Only this one, with its members")] = None,
+        limit: Annotated[int, Query(ge=1, le=limits.k, description="How many members")] = 100,
+    ) -> Response:
+        """List the segments that were saved with the model: sizes, names, and the items that describe them."""
+        live = context.live()
+        return reply(live, handlers.segments(live, side, segment, limit))
+
+    return segments

@@ -32,6 +32,9 @@ class Ask(BaseModel):
     min_score: float | None = Field(
         default=None, strict=True, allow_inf_nan=False, description="Only what scores at least this"
     )
+    diversity: float = Field(
+        default=0.0, ge=0, le=1, strict=True, allow_inf_nan=False, description="Avoid results that are like each other"
+    )
     fallback: Literal["popular"] | None = Field(
         default=None, description="What to answer for ids that the model does not know, instead of an error"
     )
@@ -112,6 +115,40 @@ class Popular(BaseModel):
     half_life: float | None
     exact: bool
     results: list[Result]
+
+
+class Describing(Entry):
+    """An item that describes a segment: how much more often it is taken there than by all."""
+
+    lift: float
+
+
+class Segment(BaseModel):
+    """One segment; its name is made of the first items that describe it."""
+
+    segment: int
+    size: int
+    name: str
+    describing: list[Describing]
+
+
+class Member(Entry):
+    """Who or what is in a segment, and the cosine with its centre."""
+
+    similarity: float
+
+
+class Segments(BaseModel):
+    """The segments that were saved with the model, or the one asked for, with those nearest to its centre.
+
+    ``stability`` is the adjusted Rand index with the segments that another seed finds.
+    """
+
+    version: str
+    side: Literal["user", "item"]
+    stability: float
+    segments: list[Segment]
+    members: list[Member] | None
 
 
 class Found(Entry):

@@ -1,4 +1,4 @@
-"""The model folder: `save`, `load` and `verify`. The README specifies the format."""
+"""The model folder: `save`, `load` and `verify`. docs/folder-format.md specifies the format."""
 
 import hashlib
 import logging
@@ -25,6 +25,7 @@ from mfrec.model.check import Check
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
 from mfrec.model.recommender import Recommender
+from mfrec.model.segmentation import Segmentation
 from mfrec.model.string_array import StringArray
 from mfrec.model.weighting import Weighting
 from mfrec.storage import manifest, validate
@@ -35,6 +36,8 @@ log = logging.getLogger("mfrec")
 
 # below this a memory map costs more than a copy
 _SMALLEST_MAP = 64 * 1024
+# fields of a segmentation that are kept as arrays, beside the segments themselves
+_OF_SEGMENTS = ("distance", "centres", "described", "lifts")
 _SUFFIX = {"annoy": ".ann", "faiss-cpu": ".faiss"}
 
 
@@ -147,7 +150,23 @@ def _describe(model: Recommender) -> dict[str, Any]:
         "solver": model.factors.weighting.to_json(),
         "info": dict(model.info),
         "check": None if model.check is None else model.check.to_json(),
+        **_describe_segments(model.saved_segments),
     }
+
+
+def _describe_segments(saved: Pair[Segmentation | None]) -> dict[str, Any]:
+    """Return what the manifest says of segments beside their arrays; nothing where there are none."""
+    kept = {
+        found.side: {
+            "count": len(found),
+            "seed": found.seed,
+            "stability": found.stability,
+            "silhouettes": {str(n): value for n, value in found.silhouettes.items()},
+        }
+        for found in saved
+        if found is not None
+    }
+    return {"segments": kept} if kept else {}
 
 
 def _model_arrays(model: Recommender) -> Arrays:
@@ -171,6 +190,10 @@ def _model_arrays(model: Recommender) -> Arrays:
         labels = model.labels[side]
         if labels is not None:
             arrays |= {f"{side}.labels_utf8": labels.blob, f"{side}.labels_offsets": labels.offsets}
+        segments = model.saved_segments[side]
+        if segments is not None:
+            arrays[f"{side}.segments"] = segments.segment
+            arrays |= {f"{side}.segments_{name}": getattr(segments, name) for name in _OF_SEGMENTS}
     return arrays
 
 
@@ -219,7 +242,7 @@ def _open(folder: Path, content: manifest.Manifest) -> Recommender:
 
 def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileIO]) -> Recommender:
     arrays = {name.removesuffix(".npy"): _map(file) for name, file in files.items() if name.endswith(".npy")}
-    validate.check_arrays(arrays, content["counts"])
+    validate.check_arrays(arrays, content["counts"], content.get("segments", {}))
     factors = Factors(
         arrays["user.factors"],
         arrays["item.factors"],
@@ -230,15 +253,37 @@ def _restore(folder: Path, content: manifest.Manifest, files: Mapping[str, FileI
         _optional(arrays, "same_side"),
         _optional(arrays, "recent"),
     )
+    ids = Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays)))
+    labels = Pair.of(lambda side: _labels(of_side(side, arrays)))
     return Recommender(
         factors=factors,
-        ids=Pair.of(lambda side: IdMap.from_arrays(side, of_side(side, arrays))),
+        ids=ids,
         adjacency=Pair.of(lambda side: Adjacency(arrays[f"{side}.links_starts"], arrays[f"{side}.links_numbers"])),
         indexes=_indexes(folder, content, factors, arrays, files),
-        labels=Pair.of(lambda side: _labels(of_side(side, arrays))),
+        labels=labels,
         info=content["info"],
         check=Check.from_json(content["check"]) if content.get("check") else None,
         given_map=_optional(arrays, "map"),
+        saved_segments=Pair.of(lambda side: _segments(side, content.get("segments", {}), ids, labels, arrays)),
+    )
+
+
+def _segments(
+    side: Side, kept: Mapping[str, Any], ids: Pair[IdMap], labels: Pair[StringArray | None], arrays: Arrays
+) -> Segmentation | None:
+    if side not in kept:
+        return None
+    told = kept[side]
+    own = {name: arrays[f"{side}.segments_{name}"] for name in _OF_SEGMENTS}
+    return Segmentation(
+        side,
+        ids,
+        labels,
+        arrays[f"{side}.segments"],
+        **own,
+        stability=float(told["stability"]),
+        seed=int(told["seed"]),
+        silhouettes={int(n): float(value) for n, value in told["silhouettes"].items()},
     )
 
 

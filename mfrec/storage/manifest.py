@@ -15,10 +15,10 @@ from mfrec.errors import ArtifactError
 
 NAME = "manifest.json"
 FORMAT = "mfrec"
-VERSION = 4
+VERSION = 5
 # version 1 kept other indexes: they are built again from the vectors; version 2 compared the factors themselves;
-# version 3 had no recency
-READABLE = (1, 2, 3, VERSION)
+# version 3 had no recency, version 4 no segments
+READABLE = (1, 2, 3, 4, VERSION)
 
 Manifest = dict[str, Any]
 
@@ -86,6 +86,11 @@ def read(folder: Path) -> tuple[Manifest, bytes]:
         if "/" in name or "\\" in name or name in ("", ".", ".."):
             raise ArtifactError(f"{folder / NAME} names a file outside its folder: {name!r}")
     return content, raw
+
+
+def digest(folder: Path) -> str:
+    """Return the sha256 of the manifest's file as it is now."""
+    return hashlib.sha256(_read_bytes(folder)).hexdigest()
 
 
 def unchanged(folder: Path, raw: bytes) -> bool:

@@ -11,6 +11,7 @@ from mfrec.directions import SIDES, Side, other
 from mfrec.errors import ArtifactError
 from mfrec.model.ids import IdMap
 from mfrec.model.recommender import Recommender
+from mfrec.model.segmentation import NONE, Segmentation
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,6 +33,11 @@ LAYOUT: dict[str, tuple[tuple[str, ...], tuple[int | str | None, ...]]] = {
     "labels_offsets": (("int64",), ("n + 1",)),
     "links_starts": (("int64",), ("n + 1",)),
     "links_numbers": (("int32", "int64"), (None,)),
+    "segments": (("int32",), ("n",)),
+    "segments_distance": (("float32",), ("n",)),
+    "segments_centres": (("float32",), ("segments", "factors")),
+    "segments_described": (("int64",), ("segments", None)),
+    "segments_lifts": (("float32",), ("segments", None)),
 }
 
 
@@ -40,11 +46,12 @@ def of_side(side: Side, arrays: Arrays) -> Arrays:
     return {name.removeprefix(f"{side}."): array for name, array in arrays.items() if name.startswith(f"{side}.")}
 
 
-def check_arrays(arrays: Arrays, counts: Mapping[str, int]) -> None:
-    """Refuse arrays of another type or shape than the format and the counts of the manifest say."""
+def check_arrays(arrays: Arrays, counts: Mapping[str, int], segments: Mapping[str, Any]) -> None:
+    """Refuse arrays of another type or shape than the format, the counts and the segments of the manifest say."""
     for side in SIDES:
         n = counts[f"{side}s"]
         sizes = {"n": n, "n + 1": n + 1, "factors": counts["factors"]}
+        sizes["segments"] = segments.get(side, {}).get("count", 0)
         for name, array in of_side(side, arrays).items():
             dtypes, shape = LAYOUT[name]
             expected = tuple(sizes.get(length, length) for length in shape)  # type: ignore[arg-type]
@@ -73,11 +80,14 @@ def check_values(model: Recommender) -> None:
         # NaN is not within, either
         if places is not None and not (np.abs(places[side]) <= 1).all():
             raise ArtifactError(f"{side}.map.npy has places outside of -1 to 1")
+        found = model.saved_segments[side]
+        if found is not None:
+            _check_segments(found, model)
     for (side, similarity), index in model.indexes.items():
         k = min(10, len(model.ids[side]))
-        found = len(index.search(model.factors.vectors(side, similarity)[0], k).numbers)
-        if found != k:
-            raise ArtifactError(f"the {side} {similarity} index returns {found} of {k} candidates")
+        count = len(index.search(model.factors.vectors(side, similarity)[0], k).numbers)
+        if count != k:
+            raise ArtifactError(f"the {side} {similarity} index returns {count} of {k} candidates")
 
 
 def _check_adjacency(model: Recommender, side: Side) -> None:
@@ -85,7 +95,7 @@ def _check_adjacency(model: Recommender, side: Side) -> None:
     others = len(model.ids[other(side)])
     if starts[0] != 0 or (np.diff(starts) < 0).any():
         raise ArtifactError(f"{side}.links_starts.npy is not ascending from 0 to {len(numbers)}")
-    if len(numbers) and (numbers.min() < 0 or numbers.max() >= others):
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= others):
         raise ArtifactError(f"{side}.links_numbers.npy points outside 0..{others - 1}")
 
 
@@ -94,3 +104,22 @@ def _check_ids(ids: IdMap) -> None:
     for before, after in pairwise(values):
         if not before < after:
             raise ArtifactError(f"{ids.side} ids are not ascending: {before!r} stands before {after!r}")
+
+
+def _check_segments(found: Segmentation, model: Recommender) -> None:
+    side, count, items = found.side, len(found), len(found.ids.item)
+    ranges: dict[str, tuple[NDArray[Any], int]] = {
+        "segments": (found.segment, count),
+        "segments_described": (found.described, items),
+    }
+    for name, (numbers, end) in ranges.items():
+        if numbers.size and (numbers.min() < NONE or numbers.max() >= end):
+            raise ArtifactError(f"{side}.{name}.npy points outside {NONE}..{end - 1}")
+    if not (found.sizes > 0).all():
+        raise ArtifactError(f"{side}.segments.npy leaves segment {int(np.argmin(found.sizes))} empty")
+    if found.lifts.shape != found.described.shape:
+        raise ArtifactError(f"{side}.segments_lifts.npy has another shape than {side}.segments_described.npy")
+    if not (np.isfinite(found.lifts) & (found.lifts >= 0)).all():
+        raise ArtifactError(f"{side}.segments_lifts.npy has values that are not finite or below 0")
+    if not found.belongs_to(model.ids[side], model.factors.same_side[side]):
+        raise ArtifactError(f"{side}.segments_distance.npy does not hold the distances from the centres")

@@ -13,7 +13,7 @@ import pytest
 
 import mfrec
 from mfrec.data.synthetic import drifting
-from mfrec.directions import DIRECTIONS, other
+from mfrec.directions import DIRECTIONS, Side, other
 from mfrec.model.map2d import coordinates
 from mfrec.service import routes
 from mfrec.service.errors import KINDS
@@ -186,6 +186,46 @@ def test_min_score(client: httpx.Client, model: mfrec.Recommender, name: str) ->
     assert [r["id"] for r in cut] == [r["id"] for r in whole if r["score"] >= 0]
 
 
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_diversity(client: httpx.Client, model: mfrec.Recommender, name: str) -> None:
+    for k in (5, 25):
+        diverse = expected(model.recommend(name, [7], k, diversity=0.8)[0])
+        assert client.get(f"/v1/{name}/7?k={k}&diversity=0.8").json()["results"] == diverse
+        many = client.post(f"/v1/{name}", json={"ids": [7], "k": k, "diversity": 0.8})
+        assert many.json()["rankings"][0]["results"] == diverse
+        assert [row["id"] for row in diverse] != model.recommend(name, [7], k)[0].ids
+    plain, with_none = (client.get(f"/v1/{name}/7{query}").content for query in ("", "?diversity=0"))
+    assert plain == with_none
+    vector = model.fold_in(DIRECTIONS[name].query, [1, 2, 3])
+    folded = model.recommend_vectors(name, vector, 5, diversity=1)[0]
+    given = {"history": [1, 2, 3], "k": 5, "diversity": 1, "exclude_seen": False}
+    answer = client.post(f"/v1/{name}", json=given).json()["rankings"][0]["results"]
+    assert answer == expected(folded)
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_segments(serve: Serve, folders: Folders, tmp_path: Path, side: Side) -> None:
+    model = mfrec.load(folders(0))
+    found = model.segments(side, 4)
+    model.with_segments(found).save(tmp_path / "m")
+    client = serve(tmp_path / "m")
+    answer = client.get(f"/v1/segments?side={side}")
+    body = answer.json()
+    assert (body["side"], body["stability"], body["members"]) == (side, found.stability, None)
+    assert body["version"] == answer.headers["mfrec-version"]
+    segments = body["segments"]
+    assert [(s["segment"], s["size"], s["name"]) for s in segments] == [(s.number, s.size, s.name) for s in found]
+    described = [{"id": row["id"], "label": row["label"], "score": row["lift"]} for row in segments[1]["describing"]]
+    assert described == expected(found[1].describing)
+    one = client.get(f"/v1/segments?side={side}&segment=1&limit=3").json()
+    assert one["segments"] == segments[1:2]
+    members = [{"id": row["id"], "label": row["label"], "score": row["similarity"]} for row in one["members"]]
+    assert members == expected(found.members(1, 3))
+    check_problem(client.get(f"/v1/segments?side={side}&segment=4"), "invalid", "no segment 4: there are 4, from 0")
+    unsaved = client.get(f"/v1/segments?side={other(side)}")
+    check_problem(unsaved, "no-segments", f"run 'mfrec segments DIR {other(side)} --save', and publish it")
+
+
 def test_search(client: httpx.Client) -> None:
     def found(q: str, side: str = "item") -> list[Any]:
         return [r["id"] for r in client.get("/v1/search", params={"q": q, "side": side, "limit": 5}).json()["results"]]
@@ -270,6 +310,12 @@ BAD_GETS = [
     ("/v1/user2item/1?k=0", "invalid", "'k': Input should be greater than or equal to 1"),
     ("/v1/user2item/1?k=1001", "invalid", "less than or equal to 1000"),
     ("/v1/user2item/1?k=ten", "invalid", "'k'"),
+    ("/v1/user2item/1?diversity=1.1", "invalid", "'diversity': Input should be less than or equal to 1"),
+    ("/v1/user2item/1?diversity=nan", "invalid", "'diversity'"),
+    ("/v1/segments", "no-segments", "No item segments were saved with this model: run 'mfrec segments DIR item"),
+    ("/v1/segments?side=film", "invalid", "'user' or 'item'"),
+    ("/v1/segments?segment=-1", "invalid", "'segment'"),
+    ("/v1/segments?limit=1001", "invalid", "less than or equal to 1000"),
     ("/v1/user2item/1?exclude_seen=perhaps", "invalid", "exclude_seen"),
     ("/v1/search?side=item", "invalid", "'q': Field required"),
     ("/v1/search?q=a&side=film", "invalid", "'user' or 'item'"),
@@ -283,7 +329,7 @@ BAD_GETS = [
     (
         "/v1/user2item/1?deny=393",
         "invalid",
-        r"'deny': unknown query parameter, known are k, exclude_seen, min_score, fallback; a POST takes",
+        r"'deny': unknown query parameter, known are k, exclude_seen, min_score, diversity, fallback; a POST takes",
     ),
     ("/v1/user2item/1?kk=3&k=2", "invalid", "'kk': unknown"),
     ("/v1/user2item/1?id=2", "invalid", "'id': unknown"),
@@ -338,6 +384,8 @@ BAD_BODIES = [
     (b'{"ids": [1], "k": 0}', "invalid", "'k'"),
     (b'{"ids": [1], "k": "5"}', "invalid", "'k'"),
     (b'{"ids": [1], "K": 5}', "invalid", "'K'"),
+    (b'{"ids": [1], "diversity": -0.1}', "invalid", "'diversity'"),
+    (b'{"ids": [1], "diversity": "0.5"}', "invalid", "'diversity'"),
     (b'{"ids": [1], "weights": [1]}', "invalid", "weights go with a history"),
     (b'{"history": [1, 2], "weights": [1]}', "invalid", "weights go with a history"),
     (b'{"history": [1], "weights": [0]}', "invalid", "'weights"),
@@ -458,7 +506,8 @@ def test_every_route_answers_its_own_examples_without_an_integer_that_would_be_r
 ) -> None:
     """What the page of the API offers is of the model that is being served, and works."""
     model = make_model(3, text_ids=kind == "text")
-    (with_large_ids(model) if kind == "large" else model).save(tmp_path / "m")
+    model = with_large_ids(model) if kind == "large" else model
+    model.with_segments(model.segments("item", 3)).save(tmp_path / "m")
     client = serve(tmp_path / "m")
     document = client.get("/openapi.json").json()
     assert all(abs(number) < 2**53 for number in integers(document["paths"]))

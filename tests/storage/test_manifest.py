@@ -27,10 +27,12 @@ def test_an_edit_without_a_new_seal_is_seen(folder: Path) -> None:
     assert_refused(folder, manifest.NAME)
 
 
-@pytest.mark.parametrize("version", [0, 5, 99, "1", "2", True, None])
+@pytest.mark.parametrize("version", [0, 6, 99, "1", "2", True, None])
 def test_another_format_version_says_what_to_do(folder: Path, version: Any) -> None:
     edit(folder, lambda content: content.update(format_version=version))
-    with pytest.raises(ArtifactError, match=f"has format version {version!r}, this mfrec reads 1, 2, 3 and 4: install"):
+    with pytest.raises(
+        ArtifactError, match=f"has format version {version!r}, this mfrec reads 1, 2, 3, 4 and 5: install"
+    ):
         mfrec.load(folder)
 
 
