@@ -8,6 +8,7 @@ MEASUREMENTS = {
     "tomorrow": "what recency is worth when tomorrow is predicted from yesterday",
     "likeness": 'how much "similar" means similar, for several maps of the same-side vectors',
     "cold": "what cold start from attributes is worth, over several seeds",
+    "lookalikes": "how many of an item's users look-alikes find, from half of them, against simpler ways",
     "search_budget": "how soon a search is done, beside scikit-learn's random sampler",
     "published": "mfrec on the published split of a paper",
     "demo": "what `mfrec demo` prints, put into the README",
