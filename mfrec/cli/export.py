@@ -3,7 +3,7 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,9 +50,7 @@ def export(
 
     The file appears when it is whole; an interrupted export leaves what was there before.
     """
-    write = next((writer for ending, writer in WRITERS.items() if out.name.lower().endswith(ending)), None)
-    if write is None:
-        raise ParameterError(f"--out must end in {', '.join(WRITERS)}, got {out}")
+    write = writer_of(out)
     check_file(out)
     model = load(folder)
     texts = _texts(model, DIRECTIONS[direction]) if labels else None
@@ -166,3 +164,11 @@ def _parquet(path: Path) -> Iterator[Append]:
 
 
 WRITERS = {".csv": _csv, ".csv.gz": _csv_gz, ".jsonl": _jsonl, ".parquet": _parquet}
+
+
+def writer_of(out: Path) -> Callable[[Path], AbstractContextManager[Append]]:
+    """Return what writes a file of that ending; ParameterError where nothing does."""
+    write = next((writer for ending, writer in WRITERS.items() if out.name.lower().endswith(ending)), None)
+    if write is None:
+        raise ParameterError(f"--out must end in {', '.join(WRITERS)}, got {out}")
+    return write
