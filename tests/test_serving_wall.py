@@ -38,6 +38,7 @@ for name, row in mfrec.DIRECTIONS.items():
     model.recommend(name, [first], 5, allow=model.ids[row.target].ids([1, 2]), deny=model.ids[row.target].ids([2]))
     linked = model.ids["item" if row.query == "user" else "user"].ids([0, 1])
     model.recommend_vectors(name, model.fold_in(row.query, linked), deny=linked if row.across else None)
+model.lookalikes("user", model.ids.user.ids([0, 1]))
 repr(model), dir(mfrec)
 for kept in filter(None, model.saved_segments):
     answers[f"{kept.side} segments"] = [segment.name for segment in kept] + kept.members(0, 3).ids

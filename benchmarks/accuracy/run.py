@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "cold": "what cold start from attributes is worth, over several seeds",
     "search_budget": "how soon a search is done, and what its best is worth on a test part",
     "diversity": "what diversity costs in NDCG, and what it gives: likeness within lists, and coverage",
+    "lookalikes": "how many of an item's users look-alikes find, from half of them, against simpler ways",
     "published": "mfrec on the published split of a paper",
     "demo": "what `mfrec demo` prints, put into the README",
 }

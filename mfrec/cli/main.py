@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("mfrec.cli.recommend:recommend", "Ask a saved model in one of the four directions."),
     "popular": ("mfrec.cli.popular:popular", "List the most popular items or the most active users of late."),
     "segments": ("mfrec.cli.segments:segments", "Put the items or the users of a model into segments."),
+    "lookalikes": ("mfrec.cli.lookalikes:lookalikes", "Find the users or items most like a group of seeds."),
     "export": ("mfrec.cli.export:export", "Answer a direction for every id and write the answers to a file."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),

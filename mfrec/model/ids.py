@@ -121,7 +121,7 @@ class IdMap:
 
     def numbers(self, keys: Iterable[Id]) -> Numbers:
         """Return the numbers of many ids, as int64; UnknownIdError names the first unknown ones."""
-        wanted = _as_list(keys)
+        wanted = as_list(keys)
         found = self.find(wanted)
         if (found < 0).any():
             missing = [wanted[i] for i in np.flatnonzero(found < 0)[:5]]
@@ -142,7 +142,7 @@ class IdMap:
         """
         if isinstance(self.values, np.ndarray) and isinstance(keys, np.ndarray) and keys.dtype.kind == "i":
             return _search_sorted(self.values, keys.astype(np.int64, copy=False))
-        return np.array([self._find(key) for key in _as_list(keys)], np.int64)
+        return np.array([self._find(key) for key in as_list(keys)], np.int64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that `from_arrays` restores the map from."""
@@ -183,7 +183,8 @@ class IdMap:
         return f"the model knows {len(self)} {self.side}s, from {self.id(0)!r} to {self.id(len(self) - 1)!r}"
 
 
-def _as_list(keys: Iterable[Id]) -> Sequence[Id]:
+def as_list(keys: Iterable[Id]) -> Sequence[Id]:
+    """Return ids as a list; UnknownIdError for a single id, and for what is no list."""
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
         raise UnknownIdError(f"expected a list of ids, got {keys!r} ({type(keys).__name__}): write [{keys!r}]")
     return keys.tolist() if isinstance(keys, np.ndarray) else list(keys)

@@ -306,6 +306,47 @@ class Recommender:
         kept = Pair.of(lambda side: found if side == found.side else self.saved_segments[side])
         return replace(self, saved_segments=kept)
 
+    def lookalikes(
+        self,
+        side: Side,
+        seeds: Iterable[Id],
+        k: int = 10,
+        *,
+        allow: Iterable[Id] | None = None,
+        deny: Iterable[Id] | None = None,
+    ) -> Ranking:
+        """Return the users (or items) most like a group of seeds, which are never among them.
+
+        Parameters
+        ----------
+        side
+            ``"user"`` or ``"item"``: what the seeds are, and what to return.
+        seeds
+            External ids; a repeated one counts once. Those that the model does not know are left out, with a warning.
+        k
+            How many to return; it may be more than there are.
+        allow, deny
+            As in `recommend`; ``allow`` for the likest of some, such as influencers.
+
+        Returns
+        -------
+        Ranking
+            The score is the logarithm of how much likelier each is among the seeds than among everybody, as far as
+            normal distributions go: above 0, it is more like the seeds. See `mfrec.applications.lookalikes`.
+
+        Raises
+        ------
+        DataError
+            Without seeds.
+        UnknownIdError
+            Where the model knows none of the seeds, or one is of the wrong type.
+        ParameterError
+            For an unknown side, or a k that is not an integer above 0.
+        """
+        from mfrec.applications.lookalikes import lookalikes
+
+        return lookalikes(self, side, seeds, k, allow=allow, deny=deny)
+
     def save(self, path: Any) -> None:
         """Write the model to a folder; see `mfrec.storage.folder.save`."""
         from mfrec.storage.folder import save

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mfrec.directions import DIRECTIONS, Pair, Side, other
+from mfrec.directions import DIRECTIONS, SIDES, Pair, Side, other
 from mfrec.model.ids import Id
 from mfrec.service.sources import ServedModel
 
@@ -24,6 +24,10 @@ def with_examples(document: dict[str, Any], live: ServedModel) -> dict[str, Any]
             "known": {"summary": f"known {direction.query}s", "value": {"ids": ids[direction.query], "k": 5}},
             "new": {"summary": new, "value": {"history": ids[other(direction.query)], "k": 5}},
         }
+    body = paths["/v1/lookalikes"]["post"]["requestBody"]["content"]["application/json"]
+    body["examples"] = {
+        side: {"summary": f"like some {side}s", "value": {"side": side, "seeds": ids[side], "k": 5}} for side in SIDES
+    }
     number = live.model.ids.item.number(live.received("item", ids.item[0]))
     _parameters(paths["/v1/search"], q=live.search.item.label(number))
     _parameters(paths["/v1/explain"], user=str(ids.user[0]), item=str(ids.item[0]))

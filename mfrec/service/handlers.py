@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mfrec.applications.lookalikes import find_seeds, most_like
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Side, other
 from mfrec.model.ids import Id
 from mfrec.model.label_search import as_id
@@ -78,6 +79,23 @@ def folded(
     ranking = live.model.recommend_vectors(direction.name, vector, **rest)[0]
     rankings = [_ranking(live, direction, None, ranking)]
     return {"version": live.version, "direction": direction.name, "rankings": rankings}
+
+
+def lookalikes(
+    live: ServedModel, side: Side, seeds: Sequence[Id], k: int, allow: Sequence[Id] | None, deny: Sequence[Id] | None
+) -> Answer:
+    """Return those most like a group."""
+    found = find_seeds(live.model.ids[side], [live.received(side, key) for key in seeds])
+    allow, deny = _listed(live, side, allow), _listed(live, side, deny)
+    ranking = most_like(live.model, side, found.numbers, k, allow=allow, deny=deny)
+    return {
+        "version": live.version,
+        "side": side,
+        "seeds": len(found.numbers),
+        "repeated": found.repeated,
+        "unknown": [live.sent(side, key) for key in found.unknown],
+        **_labelled(live, side, ranking),
+    }
 
 
 def segments(live: ServedModel, side: Side, number: int | None, limit: int) -> Answer:

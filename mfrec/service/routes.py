@@ -183,6 +183,17 @@ def add(router: APIRouter, context: Context) -> None:
         options = {"response_model": None, "tags": ["model"], "route_class_override": StrictRoute}
         router.add_api_route(f"/v1/{path}", name, responses=responses, **options)
 
+    router.add_api_route(
+        "/v1/lookalikes",
+        _lookalikes(context, schemas.lookalikes_model(context.settings.limits)),
+        methods=["POST"],
+        responses={200: {"model": schemas.Lookalikes}, **problems("unknown-id")},
+        operation_id="lookalikes",
+        response_model=None,
+        tags=["applications"],
+        route_class_override=StrictRoute,
+    )
+
 
 def _one(context: Context, direction: Direction) -> Endpoint:
     async def ask(
@@ -315,3 +326,15 @@ def _segments(context: Context) -> Endpoint:
         return reply(live, handlers.segments(live, side, segment, limit))
 
     return segments
+
+
+def _lookalikes(context: Context, model: type[schemas.AskLookalikes]) -> Endpoint:
+    async def lookalikes(body: Annotated[Any, Body()]) -> Response:
+        """Find the users (or items) most like a group of them, which are never among them."""
+        asked = cast(schemas.AskLookalikes, body)
+        live = context.live()
+        # a look at everybody, whatever is asked
+        return reply(live, await asyncio.to_thread(handlers.lookalikes, live, **vars(asked)))
+
+    lookalikes.__annotations__["body"] = model
+    return lookalikes

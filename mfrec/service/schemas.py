@@ -1,6 +1,6 @@
 """Bodies of requests and answers, for validation and for the OpenAPI document."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, create_model, model_validator
 
@@ -8,6 +8,7 @@ from mfrec.service.settings import Limits
 
 # an id travels as the model has it: "42" and 42 are different ids
 AnyId = StrictInt | StrictStr
+M = TypeVar("M", bound=BaseModel)
 Weight = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
@@ -55,12 +56,37 @@ def ask_model(limits: Limits) -> type[Ask]:
     """Return the body's model with the bounds of a deployment."""
     bounds = {name: Field(max_length=limits.listed) for name in ("history", "weights", "allow", "deny")}
     bounds |= {"ids": Field(max_length=limits.ids), "k": Field(le=limits.k)}
+    return _bounded(Ask, bounds)
+
+
+class AskLookalikes(BaseModel):
+    """What a request for look-alikes may say; `lookalikes_model` adds the bounds of a deployment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    side: Literal["user", "item"] = Field(description="What the seeds are, and what to return")
+    seeds: list[AnyId] = Field(min_length=1, description="Ids; those that are unknown are left out and listed")
+    k: int = Field(default=10, ge=1, strict=True, description="How many results")
+    allow: list[AnyId] | None = None
+    deny: list[AnyId] | None = None
+
+
+def lookalikes_model(limits: Limits) -> type[AskLookalikes]:
+    """Return the body's model with the bounds of a deployment."""
+    bounds = {name: Field(max_length=limits.listed) for name in ("allow", "deny")}
+    return _bounded(AskLookalikes, bounds | {"seeds": Field(max_length=limits.seeds), "k": Field(le=limits.lookalikes)})
+
+
+def _bounded(base: type[M], bounds: dict[str, Any]) -> type[M]:
     fields: dict[str, Any] = {
-        name: (Annotated[declared.annotation, declared, bounds[name]], declared.default)
-        for name, declared in Ask.model_fields.items()
+        name: (
+            Annotated[declared.annotation, declared, bounds[name]],
+            ... if declared.is_required() else declared.default,
+        )
+        for name, declared in base.model_fields.items()
         if name in bounds
     }
-    return create_model("Ask", __base__=Ask, **fields)
+    return create_model(base.__name__, __base__=base, **fields)
 
 
 class Entry(BaseModel):
@@ -113,6 +139,21 @@ class Popular(BaseModel):
     version: str
     side: Literal["user", "item"]
     half_life: float | None
+    exact: bool
+    results: list[Result]
+
+
+class Lookalikes(BaseModel):
+    """Those most like the seeds; a score above 0 says that one is more like them than like everybody.
+
+    ``seeds`` counts those that were used, ``repeated`` those that had been given before, ``unknown`` lists the others.
+    """
+
+    version: str
+    side: Literal["user", "item"]
+    seeds: int
+    repeated: int
+    unknown: list[int | str]
     exact: bool
     results: list[Result]
 

@@ -27,6 +27,10 @@ class Limits:
         Rankings per request.
     listed
         Ids in ``allow``, ``deny`` or ``history``.
+    seeds
+        Seeds of look-alikes.
+    lookalikes
+        Results of look-alikes.
     text
         Characters of a search.
     points
@@ -38,6 +42,8 @@ class Limits:
     k: int = 1000
     ids: int = 256
     listed: int = 10_000
+    seeds: int = 10_000
+    lookalikes: int = 10_000
     text: int = 200
     points: int = 10_000
     body: int = 1_000_000
