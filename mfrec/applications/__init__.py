@@ -1,0 +1,1 @@
+"""What the four directions are for: each module is one use of a fitted model."""
