@@ -248,7 +248,8 @@ def _seen(adjacency: Adjacency, items: Numbers, rows: Numbers) -> Adjacency:
 
 def _means(users: Matrix, items: Matrix) -> Vector:
     """Return each item's mean score over all users."""
-    return (items.astype(np.float64) @ users.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    means: Vector = (items.astype(np.float64) @ users.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    return means
 
 
 def _scores(market: Market, match: Match) -> Scores:

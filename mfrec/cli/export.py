@@ -3,7 +3,7 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from mfrec.storage.folder import load
 # what is written: the columns of some hits
 Columns = dict[str, Any]
 Append = Callable[[Columns], None]
+Writer = Callable[[Path], AbstractContextManager[Append]]
 
 
 @click.command()
@@ -50,10 +51,7 @@ def export(
 
     The file appears when it is whole; an interrupted export leaves what was there before.
     """
-    write = next((writer for ending, writer in WRITERS.items() if out.name.lower().endswith(ending)), None)
-    if write is None:
-        raise ParameterError(f"--out must end in {', '.join(WRITERS)}, got {out}")
-    check_file(out)
+    write = writer_of(out)
     model = load(folder)
     texts = _texts(model, DIRECTIONS[direction]) if labels else None
     rows = 0
@@ -63,6 +61,15 @@ def export(
             append(_columns(block, texts))
             rows += len(block)
     click.echo(f"wrote {rows} rows to {out}")
+
+
+def writer_of(out: Path) -> Writer:
+    """Return what writes a file of that name; an error where it cannot be."""
+    write = next((writer for ending, writer in WRITERS.items() if out.name.lower().endswith(ending)), None)
+    if write is None:
+        raise ParameterError(f"--out must end in {', '.join(WRITERS)}, got {out}")
+    check_file(out)
+    return write
 
 
 # the texts of the query side and of the target side by number; None for a side that has none
@@ -165,4 +172,4 @@ def _parquet(path: Path) -> Iterator[Append]:
             writer.close()
 
 
-WRITERS = {".csv": _csv, ".csv.gz": _csv_gz, ".jsonl": _jsonl, ".parquet": _parquet}
+WRITERS: dict[str, Writer] = {".csv": _csv, ".csv.gz": _csv_gz, ".jsonl": _jsonl, ".parquet": _parquet}

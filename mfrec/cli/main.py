@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("mfrec.cli.recommend:recommend", "Ask a saved model in one of the four directions."),
     "popular": ("mfrec.cli.popular:popular", "List the most popular items or the most active users of late."),
     "export": ("mfrec.cli.export:export", "Answer a direction for every id and write the answers to a file."),
+    "allocate": ("mfrec.cli.allocate:allocate", "Offer items of limited stock to users, at the highest total score."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),
     "serve": ("mfrec.cli.serve:serve", "Answer over HTTP, with an explorer for people."),
