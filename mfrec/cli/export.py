@@ -51,7 +51,6 @@ def export(
     The file appears when it is whole; an interrupted export leaves what was there before.
     """
     write = writer_of(out)
-    check_file(out)
     model = load(folder)
     texts = _texts(model, DIRECTIONS[direction]) if labels else None
     rows = 0
@@ -170,8 +169,9 @@ WRITERS = {".csv": _csv, ".csv.gz": _csv_gz, ".jsonl": _jsonl, ".parquet": _parq
 
 
 def writer_of(out: Path) -> Callable[[Path], AbstractContextManager[Append]]:
-    """Return what writes a file of that ending; ParameterError where nothing does."""
+    """Return what writes a file of that ending; ParameterError where nothing does, or it cannot be written."""
     write = next((writer for ending, writer in WRITERS.items() if out.name.lower().endswith(ending)), None)
     if write is None:
         raise ParameterError(f"--out must end in {', '.join(WRITERS)}, got {out}")
+    check_file(out)
     return write

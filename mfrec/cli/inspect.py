@@ -4,22 +4,16 @@ from typing import Any
 
 import click
 
-from mfrec.cli.options import READING, READING_OPTIONS, Command
+from mfrec.cli.options import READING, reading_options
 from mfrec.cli.output import print_json, table
 from mfrec.cli.text import program
 from mfrec.data.files import Reading
 from mfrec.data.inspect import Column, Inspection, inspect_table
 
 
-def _reading_options(command: Command) -> Command:
-    for option in reversed(READING_OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command()
 @click.argument("file")
-@_reading_options
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(file: str, as_json: bool, **options: Any) -> None:
     """Look at a table in FILE before anything is fitted.

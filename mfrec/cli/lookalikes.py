@@ -17,7 +17,7 @@ from mfrec.errors import ParameterError, UnknownIdError
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.label_search import LabelSearch, as_id
 from mfrec.model.rankings import Ranking
-from mfrec.storage.atomic import check_file, replacing_file
+from mfrec.storage.atomic import replacing_file
 from mfrec.storage.folder import load
 
 
@@ -55,8 +55,6 @@ def lookalikes(
     if out is not None and as_json:
         raise ParameterError("give either --out or --json: the ending of --out says what is written")
     write = None if out is None else writer_of(out)
-    if out is not None:
-        check_file(out)
     model = load(folder)
     if labels and model.labels[side] is None:
         raise ParameterError(f"--labels: the {side}s of the model have none, fit it with --{side}-label-col")

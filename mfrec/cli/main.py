@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segments": ("mfrec.cli.segments:segments", "Put the items or the users of a model into segments."),
     "lookalikes": ("mfrec.cli.lookalikes:lookalikes", "Find the users or items most like a group of seeds."),
     "export": ("mfrec.cli.export:export", "Answer a direction for every id and write the answers to a file."),
+    "allocate": ("mfrec.cli.allocate:allocate", "Offer items of limited stock to users, at the highest total score."),
     "check": ("mfrec.cli.check:check", "Say whether a model personalises, and what its lists look like."),
     "verify": ("mfrec.cli.verify:verify", "Check a model folder to the last value."),
     "serve": ("mfrec.cli.serve:serve", "Answer over HTTP, with an explorer for people."),

@@ -84,6 +84,13 @@ def source_options(command: Command) -> Command:
     return command
 
 
+def reading_options(command: Command) -> Command:
+    """Give a command the options that say how a table is written: the arguments of `mfrec.data.files.Reading`."""
+    for option in reversed(READING_OPTIONS):
+        command = option(command)
+    return command
+
+
 def params_option(command: Command) -> Command:
     """Give a command the option that `als_params` takes."""
     kind = click.Path(path_type=Path)

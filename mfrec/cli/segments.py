@@ -10,7 +10,7 @@ from mfrec.directions import SIDES, Side
 from mfrec.errors import ArtifactError
 from mfrec.model.segmentation import NAMED, Segment
 from mfrec.storage import manifest
-from mfrec.storage.atomic import check_file, replacing_file
+from mfrec.storage.atomic import replacing_file
 from mfrec.storage.folder import check_target, open_folder
 
 
@@ -34,8 +34,6 @@ def segments(folder: Path, side: Side, n: int | None, seed: int, save: bool, out
     What is saved is served at /v1/segments, and is model.saved_segments in Python. A new fit does not keep it.
     """
     write = None if out is None else writer_of(out)
-    if out is not None:
-        check_file(out)
     if save:
         check_target(folder)
     opened = open_folder(folder)

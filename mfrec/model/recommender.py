@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import cleandoc
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -346,6 +346,29 @@ class Recommender:
         from mfrec.applications.lookalikes import lookalikes
 
         return lookalikes(self, side, seeds, k, allow=allow, deny=deny)
+
+    def allocate(
+        self,
+        stock: Mapping[Any, int] | Iterable[tuple[Id, int]],
+        *,
+        per_user: int = 1,
+        users: Iterable[Id] | None = None,
+        exclude_seen: bool = True,
+        min_score: float | None = None,
+        score: Literal["dot", "lift"] = "dot",
+    ) -> Any:
+        """Offer items of limited stock to users; see `mfrec.applications.allocation.allocate`."""
+        from mfrec.applications.allocation import allocate
+
+        return allocate(
+            self,
+            stock,
+            per_user=per_user,
+            users=users,
+            exclude_seen=exclude_seen,
+            min_score=min_score,
+            score=score,
+        )
 
     def save(self, path: Any) -> None:
         """Write the model to a folder; see `mfrec.storage.folder.save`."""

@@ -1,11 +1,12 @@
 """Answers: what goes into the JSON, from one version and a request's parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from mfrec.applications.allocation import allocate
 from mfrec.applications.lookalikes import find_seeds, most_like
 from mfrec.directions import DIRECTIONS, SIDES, Direction, Side, other
 from mfrec.model.ids import Id
@@ -13,6 +14,7 @@ from mfrec.model.label_search import as_id
 from mfrec.model.rankings import Ranking
 from mfrec.service.errors import ProblemError
 from mfrec.service.explain import parts
+from mfrec.service.schemas import AskAllocation
 from mfrec.service.sources import ServedModel
 
 Answer = dict[str, Any]
@@ -20,6 +22,8 @@ Answer = dict[str, Any]
 Options = Mapping[str, Any]
 
 _NEAR = 5
+# what a user costs in an allocation is about the same with fewer items
+_FEW_ITEMS = 20
 # the one fallback there is for ids that the model does not know
 POPULAR = "popular"
 
@@ -120,6 +124,37 @@ def segments(live: ServedModel, side: Side, number: int | None, limit: int) -> A
         return answer
     members = _sent(live, side, found.members(number, limit))
     return {**answer, "members": [{"id": i, "label": text, "similarity": score} for i, score, text in members]}
+
+
+def allocation(live: ServedModel, asked: AskAllocation, pairs: int) -> Answer:
+    """Return who is offered what of a stock, beside what greedy comes to."""
+    model = live.model
+    items = _received(live, "item", [entry.id for entry in asked.stock])
+    users = None if asked.users is None else _received(live, "user", asked.users)
+    count = len(model.ids.user) if users is None else len(users)
+    if count * max(len(items), _FEW_ITEMS) > pairs:
+        raise ProblemError(
+            "invalid",
+            f"An allocation may have {pairs} pairs, users times items (of which at least {_FEW_ITEMS} count), "
+            f"and {count} users x {len(items)} items are more: name fewer users, or run mfrec allocate.",
+            {"limits": {"pairs": pairs}},
+        )
+    options = asked.model_dump(include={"per_user", "exclude_seen", "min_score", "score"})
+    units = [(item, entry.units) for item, entry in zip(items, asked.stock, strict=True)]
+    found = allocate(model, units, users=users, **options)
+    offers = zip(found.users.tolist(), found.items.tolist(), found.scores, strict=True)
+    return {
+        "version": live.version,
+        **asdict(found.outcome),
+        "bound": found.bound,
+        "gap": found.gap,
+        "greedy": asdict(found.greedy),
+        "items": [{"id": live.sent("item", item), "left": left} for item, left in found.left.items()],
+        "offers": [
+            {"user": live.sent("user", user), "item": live.sent("item", item), "score": score}
+            for user, item, score in offers
+        ],
+    }
 
 
 def search(live: ServedModel, side: Side, text: str, limit: int) -> Answer:

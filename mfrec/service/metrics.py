@@ -20,7 +20,7 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 OTHER = "other"
-ROUTES = (*DIRECTIONS, "search", "map", "explain", "model", OTHER)
+ROUTES = (*DIRECTIONS, "allocate", "search", "map", "explain", "model", OTHER)
 STATUSES = {200, *(kind.status for kind in KINDS.values())}
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 

@@ -171,6 +171,17 @@ def add(router: APIRouter, context: Context) -> None:
             route_class_override=StrictRoute,
             **options,
         )
+    router.add_api_route(
+        "/v1/allocate",
+        _allocate(context, schemas.allocation_model(context.settings.limits)),
+        methods=["POST"],
+        responses={200: {"model": schemas.Allocation}, **problems("unknown-id")},
+        operation_id="allocate",
+        summary="Who is offered what, where items have limited stock?",
+        route_class_override=StrictRoute,
+        response_model=None,
+        tags=["applications"],
+    )
     for path, name, model, kinds in (
         ("model", _model(context), schemas.About, ()),
         ("popular", _popular(context), schemas.Popular, ()),
@@ -240,6 +251,19 @@ def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Resp
     if asked.history is not None:
         return reply(live, handlers.folded(live, direction, asked.history, asked.weights, options))
     return reply(live, handlers.many(live, direction, asked.ids or (), options, asked.fallback))
+
+
+def _allocate(context: Context, model: type[schemas.AskAllocation]) -> Endpoint:
+    async def allocate(body: Annotated[Any, Body()]) -> Response:
+        live, pairs = context.live(), context.settings.limits.pairs
+
+        def answer() -> Response:
+            return reply(live, handlers.allocation(live, cast(schemas.AskAllocation, body), pairs))
+
+        return await asyncio.to_thread(answer)
+
+    allocate.__annotations__["body"] = model
+    return allocate
 
 
 def _model(context: Context) -> Endpoint:

@@ -77,6 +77,38 @@ def lookalikes_model(limits: Limits) -> type[AskLookalikes]:
     return _bounded(AskLookalikes, bounds | {"seeds": Field(max_length=limits.seeds), "k": Field(le=limits.lookalikes)})
 
 
+class Units(BaseModel):
+    """An item of a stock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: AnyId
+    units: int = Field(ge=0, lt=2**31, strict=True)
+
+
+class AskAllocation(BaseModel):
+    """A stock, and who may be offered it; `allocation_model` adds the bounds of a deployment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stock: list[Units] = Field(min_length=1, description="Items and their units")
+    users: list[AnyId] | None = Field(default=None, min_length=1, description="Known users; all where not given")
+    per_user: int = Field(default=1, ge=1, strict=True, description="How many items a user gets at most")
+    exclude_seen: bool = Field(default=True, strict=True, description="Never offer what a user has interacted with")
+    min_score: float | None = Field(
+        default=None, strict=True, allow_inf_nan=False, description="Offer only what scores at least this"
+    )
+    score: Literal["dot", "lift"] = Field(
+        default="dot", description="lift: the score minus the item's mean over all users"
+    )
+
+
+def allocation_model(limits: Limits) -> type[AskAllocation]:
+    """Return the body's model with the bounds of a deployment."""
+    bounds = {name: Field(max_length=limits.listed) for name in ("stock", "users")} | {"per_user": Field(le=limits.k)}
+    return _bounded(AskAllocation, bounds)
+
+
 def _bounded(base: type[M], bounds: dict[str, Any]) -> type[M]:
     fields: dict[str, Any] = {
         name: (
@@ -128,6 +160,40 @@ class Rankings(BaseModel):
     version: str
     direction: str
     rankings: list[Ranking]
+
+
+class Outcome(BaseModel):
+    """What an allocation comes to: the sum of the scores, users who are offered something, and units left."""
+
+    total: float
+    reached: int
+    left: int
+
+
+class Left(BaseModel):
+    """Units left of an item."""
+
+    id: int | str
+    left: int
+
+
+class Offer(BaseModel):
+    """One item for one user."""
+
+    user: int | str
+    item: int | str
+    score: float
+
+
+class Allocation(Outcome):
+    """Who is offered what, by user, best first; ``gap`` is 0 where the total is proved to be the highest."""
+
+    version: str
+    bound: float
+    gap: float
+    greedy: Outcome
+    items: list[Left]
+    offers: list[Offer]
 
 
 class Popular(BaseModel):

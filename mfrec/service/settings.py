@@ -37,6 +37,8 @@ class Limits:
         Points of a map.
     body
         Bytes of a request's body.
+    pairs
+        Users times items of an allocation, of which at least 20 count: they say what it takes.
     """
 
     k: int = 1000
@@ -47,6 +49,7 @@ class Limits:
     text: int = 200
     points: int = 10_000
     body: int = 1_000_000
+    pairs: int = 1_000_000
 
 
 def check_key(key: str, what: str) -> None:
