@@ -25,7 +25,8 @@ def with_examples(document: dict[str, Any], live: ServedModel) -> dict[str, Any]
             "new": {"summary": new, "value": {"history": ids[other(direction.query)], "k": 5}},
         }
     body = paths["/v1/allocate"]["post"]["requestBody"]["content"]["application/json"]
-    body["example"] = {"stock": [{"id": key, "units": 2} for key in ids.item], "users": ids.user, "per_user": 2}
+    stock = {"stock": [{"id": key, "units": 2} for key in ids.item], "users": ids.user, "per_user": 2}
+    body["examples"] = {"stock": {"summary": "two units of some items", "value": stock}}
     body = paths["/v1/lookalikes"]["post"]["requestBody"]["content"]["application/json"]
     body["examples"] = {
         side: {"summary": f"like some {side}s", "value": {"side": side, "seeds": ids[side], "k": 5}} for side in SIDES
