@@ -25,7 +25,8 @@ def with_examples(document: dict[str, Any], live: ServedModel) -> dict[str, Any]
             "new": {"summary": new, "value": {"history": ids[other(direction.query)], "k": 5}},
         }
     body = paths["/v1/allocate"]["post"]["requestBody"]["content"]["application/json"]
-    body["example"] = {"stock": [{"id": key, "units": 2} for key in ids.item], "users": ids.user, "per_user": 2}
+    stock = [{"id": key, "units": 2} for key in ids.item]
+    body["examples"] = {"some": {"summary": "some users", "value": {"stock": stock, "users": ids.user, "per_user": 2}}}
     number = live.model.ids.item.number(live.received("item", ids.item[0]))
     _parameters(paths["/v1/search"], q=live.search.item.label(number))
     _parameters(paths["/v1/explain"], user=str(ids.user[0]), item=str(ids.item[0]))
