@@ -1,10 +1,8 @@
 """What an allocation costs, and what it is worth beside greedy.
 
-    python -m benchmarks.scale.allocation
-
 One table: MovieLens 100K, and 200,000 users x 1,000 items of random vectors whose covariance, mean and lengths are
-those of the model of MovieLens 100K. Each row is a process of its own; its seconds are those of the call, its memory
-the highest of the whole process, fit or drawing included.
+those of the model of MovieLens 100K. Each row is a process of its own; its seconds are those of the call and of
+the whole process, its memory the highest of the process, fit or drawing included.
 """
 
 import json
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import mfrec
+from benchmarks.tools import command, put
 from mfrec.arrays import Matrix, lengths
 from mfrec.directions import Pair
 from mfrec.index import IndexParams
@@ -85,24 +84,26 @@ def case(source: str, items: int, units: int, per_user: int, score: str) -> dict
     }
 
 
-def measured(number: int) -> dict[str, Any]:
-    """Return the figures of one row, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.scale.allocation", str(number)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return found
+def measured(row: int) -> dict[str, Any]:
+    """Return the figures of one row, from 1, from a process of its own."""
+    call = [sys.executable, "-m", "benchmarks.scale.run", "allocation", "--row", str(row)]
+    before = time.perf_counter()
+    found: dict[str, Any] = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
+    return {**found, "process, s": f"{time.perf_counter() - before:.1f}"}
 
 
-def main() -> None:
-    """Print the table, or the figures of one row."""
-    if len(sys.argv) > 1:
-        print(json.dumps(case(*CASES[int(sys.argv[1])])))
+def compare(row: int = 0, write: bool = False) -> None:
+    """Print the table, which may be written into its page, or the figures of one row, from 1."""
+    if row:
+        print(json.dumps(case(*CASES[row - 1])))
         return
-    rows = [measured(number) for number in range(len(CASES))]
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|---" * len(rows[0]) + "|")
-    for row in rows:
-        print("| " + " | ".join(str(value) for value in row.values()) + " |")
+    rows = [measured(place) for place in range(1, len(CASES) + 1)]
+    cells = [rows[0].keys(), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    text = "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in cells)
+    if write:
+        put("docs/limited-stock.md", "allocation", text)
+    else:
+        print(text)
 
 
-if __name__ == "__main__":
-    main()
+main = command(compare)

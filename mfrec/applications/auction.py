@@ -27,6 +27,8 @@ BLOCK_VALUES = 4 * 2**20
 STEP = 0.002
 # after so many rounds the step doubles, so that equal users who outbid each other come to an end
 PATIENCE = 5000
+# values of one step of the scores of pairs, float64: 16 MiB
+PAIR_VALUES = 2 * 2**20
 # so many passes over a row cost less than sorting it
 _FEW = 6
 
@@ -68,6 +70,16 @@ class Market:
         scores[np.repeat(np.arange(len(rows)), own.degree), own.numbers] = -np.inf
         return scores
 
+    def pair_scores(self, users: Numbers, items: Numbers) -> Values:
+        """Return the scores of some pairs, as sums in float64."""
+        scores, step = np.empty(len(users)), max(1, PAIR_VALUES // max(1, self.items.shape[1]))
+        for first in range(0, len(users), step):
+            part = slice(first, first + step)
+            rows = self.users[users[part]].astype(np.float64)
+            scores[part] = np.einsum("ij,ij->i", rows, self.items[items[part]].astype(np.float64))
+        scores -= self.offsets[items]
+        return scores
+
     def blocks(self) -> Iterator[Numbers]:
         """Yield the rows of all users, block after block."""
         step = self.block
@@ -104,7 +116,7 @@ def greedy(market: Market) -> Match:
 
 
 def auction(market: Market, step: float) -> Match:
-    """Return an assignment whose total is at most ``step`` per pair below the highest there is."""
+    """Return an assignment whose total is at most two steps per pair below the highest there is."""
     return _Matching(market, step).run()
 
 
@@ -148,12 +160,13 @@ class _Matching:
         # an item without units has no price that anybody would pay
         self.prices = np.where(self.units > 0, 0.0, np.inf)
         self.users, self.taken, self.bids = NOTHING, NOTHING, np.zeros(0)
+        self.random = np.random.default_rng(0)
 
     def run(self) -> Match:
         """Let users bid until nobody wants more at the prices."""
         market, rounds = self.market, 0
         # the prices rise early where the first users are like all
-        waiting = np.random.default_rng(0).permutation(len(market.users))
+        waiting = self.random.permutation(len(market.users))
         active, waits = NOTHING, np.ones(len(waiting), bool)
         while len(active) or len(waiting):
             if len(active) < market.block // 4 and len(waiting):
@@ -172,8 +185,9 @@ class _Matching:
         row, place = np.nonzero(self.held)
         items = self.items[row, place].astype(np.int64)
         order = np.lexsort((items, row))
+        row, items = row[order], items[order]
         prices = np.where(self.units > 0, self.prices, 0.0)
-        return Match(row[order], items[order], self.scores[row, place][order], prices)
+        return Match(row, items, market.pair_scores(row, items), prices)
 
     def _worth(self, scores: NDArray[np.floating], prices: Values) -> NDArray[np.floating]:
         """Return what items are worth to users at their prices; greedy asks only whether a score beats the last."""
@@ -182,6 +196,9 @@ class _Matching:
     def _list(self, rows: Numbers) -> None:
         """Give users new lists: what they hold, and the items that are worth most to them now."""
         scores = self.market.scores(rows)
+        if self.step is not None:
+            # users who are equal would all bid for the same item, round after round
+            scores += np.float32(self.step / 2) * self.random.random(scores.shape, np.float32)
         width, m = self.items.shape[1], scores.shape[1]
         worth = self._worth(scores, self.prices.astype(np.float32))
         holder, place = np.nonzero(self.held[rows])

@@ -49,7 +49,7 @@ class Limits:
     text: int = 200
     points: int = 10_000
     body: int = 1_000_000
-    pairs: int = 1_000_000
+    pairs: int = 500_000
 
 
 def check_key(key: str, what: str) -> None:
