@@ -24,7 +24,9 @@ LISTED = 32
 BLOCK = 4096
 BLOCK_VALUES = 4 * 2**20
 # a step of the auction, as a part of the mean score of an assignment: what the total may lose per pair
-STEP = 0.002
+STEP = 0.005
+# a round waits until one of so many users bids, as long as there are some
+CROWD = 16
 # after so many rounds the step doubles, so that equal users who outbid each other come to an end
 PATIENCE = 5000
 # values of one step of the scores of pairs, float64: 16 MiB
@@ -167,9 +169,11 @@ class _Matching:
         market, rounds = self.market, 0
         # the prices rise early where the first users are like all
         waiting = self.random.permutation(len(market.users))
+        # a round costs something for everybody who holds an item, so that many should bid
+        enough = max(market.block // 4, len(market.users) // CROWD)
         active, waits = NOTHING, np.ones(len(waiting), bool)
         while len(active) or len(waiting):
-            if len(active) < market.block // 4 and len(waiting):
+            while len(active) < enough and len(waiting):
                 fresh, waiting = waiting[: market.block], waiting[market.block :]
                 self._list(fresh)
                 waits[fresh] = False
