@@ -19,6 +19,7 @@ from mfrec.errors import (
     UnknownIdError,
 )
 from mfrec.index import BACKENDS, IndexParams
+from mfrec.model.allocation import Allocation
 from mfrec.model.factors import Factors
 from mfrec.model.ids import IdMap
 from mfrec.model.rankings import Ranking
@@ -61,6 +62,7 @@ __all__ = [
     "BACKENDS",
     "DIRECTIONS",
     "ALSParams",
+    "Allocation",
     "ArtifactError",
     "BackendError",
     "Catalogue",

@@ -7,13 +7,14 @@ from typing import Any, get_args
 import click
 import numpy as np
 
-from mfrec.applications.allocation import Allocation, Score
+from mfrec.applications.allocation import Score
 from mfrec.cli.export import writer_of
 from mfrec.cli.options import reading_options
 from mfrec.cli.output import name_of, print_json, table
 from mfrec.data.files import Reading, read_columns
 from mfrec.data.numbers import numbers
 from mfrec.errors import DataError
+from mfrec.model.allocation import Allocation
 from mfrec.model.label_search import LabelSearch
 from mfrec.model.recommender import Recommender
 from mfrec.storage.atomic import replacing_file

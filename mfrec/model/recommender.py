@@ -16,6 +16,7 @@ from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
+from mfrec.model.allocation import Allocation
 from mfrec.model.check import Check
 from mfrec.model.diversify import check_diversity, diversified, pool_size
 from mfrec.model.factors import Factors
@@ -356,7 +357,7 @@ class Recommender:
         exclude_seen: bool = True,
         min_score: float | None = None,
         score: Literal["dot", "lift"] = "dot",
-    ) -> Any:
+    ) -> Allocation:
         """Offer items of limited stock to users; see `mfrec.applications.allocation.allocate`."""
         from mfrec.applications.allocation import allocate
 
