@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MFREC_DATA_HOME ?= $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format clean serving-env bench bench-smoke
+.PHONY: help demo test check docs notebooks format clean serving-env bench bench-smoke
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,13 @@ $(VENV)/.docs: $(VENV)/.installed
 
 docs: $(VENV)/.docs  ## build the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mkdocs build --quiet
+
+$(VENV)/.notebooks: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'
+	@touch $@
+
+notebooks: $(VENV)/.notebooks  ## execute the notebooks from top to bottom; SAVE=1 keeps their outputs
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/notebooks.py $(if $(SAVE),--save)
 
 # what draws the report's plots; without it there are none
 $(VENV)/.bench: $(VENV)/.installed

@@ -196,6 +196,7 @@ def test_html_shows_what_counts() -> None:
     assert f"{len(ranking) - html.ROWS} more" in text
     assert "Ranking of 0" in Ranking([], SCORES[:0])._repr_html_()
     assert "Report" in Report(())._repr_html_()
+    assert repr(Report(())) == "Report(0 figures of no direction)"
 
 
 # help

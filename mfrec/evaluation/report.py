@@ -119,6 +119,11 @@ class Report:
         """One sentence per direction: the model against the popular (or active), and against its strongest rival."""
         return tuple(self._verdict(d) for d in dict.fromkeys(r.direction for r in self.rows))
 
+    def __repr__(self) -> str:
+        """Say how much there is: all figures would fill pages, and a notebook keeps them beside the table."""
+        directions = dict.fromkeys(r.direction for r in self.rows)
+        return f"Report({len(self.rows)} figures of {', '.join(directions) or 'no direction'})"
+
     def __str__(self) -> str:
         """Return the verdicts, one table of contenders by directions at the first cut-off, and the notes."""
         first = self.rows[0]
