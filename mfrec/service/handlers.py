@@ -185,6 +185,28 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
     }
 
 
+def history(live: ServedModel, side: Side, text: str, limit: int) -> Answer:
+    """Return what a user has interacted with, or who has interacted with an item, the most popular first."""
+    target, key = other(side), known(live, side, text)
+    number = live.model.ids[side].number(key)
+    seen = live.model.adjacency[side].of(number)
+    starts = live.model.adjacency[target].starts
+    degree = starts[seen + 1] - starts[seen]
+    order = np.argsort(-degree, kind="stable")[:limit]
+    return {
+        "version": live.version,
+        "side": side,
+        "query": _entry(live, side, number),
+        "target": target,
+        "count": len(seen),
+        "order": POPULAR,
+        "results": [
+            {**_entry(live, target, n), "degree": count}
+            for n, count in zip(seen[order].tolist(), degree[order].tolist(), strict=True)
+        ],
+    }
+
+
 def explain(live: ServedModel, user: str | None, history: Sequence[str], item: str, limit: int) -> Answer:
     """Return the items of a user, or of a history, that the score of an item comes from, the largest part first."""
     model, items = live.model, live.model.ids.item
@@ -197,9 +219,14 @@ def explain(live: ServedModel, user: str | None, history: Sequence[str], item: s
         seen = np.unique([items.number(known(live, "item", text)) for text in history])
     split = parts(model.factors, seen, target, number)
     total = float(split.contributions.sum())
+    # that an item is known is no reason for it: its own part is told apart
+    itself = split.numbers == target
+    own = float(split.contributions[itself].sum()) if itself.any() else None
+    others, contributions = split.numbers[~itself], split.contributions[~itself]
+    rest = float(contributions.sum())
     because = [
-        {**_entry(live, "item", n), "contribution": part, "share": part / total if total else 0.0}
-        for n, part in zip(split.numbers[:limit].tolist(), split.contributions[:limit].tolist(), strict=True)
+        {**_entry(live, "item", n), "contribution": part, "share": part / rest if rest else 0.0}
+        for n, part in zip(others[:limit].tolist(), contributions[:limit].tolist(), strict=True)
     ]
     return {
         "version": live.version,
@@ -207,7 +234,8 @@ def explain(live: ServedModel, user: str | None, history: Sequence[str], item: s
         "item": _entry(live, "item", target),
         "score": total if number is None else float(model.factors.user[number] @ model.factors.item[target]),
         "explained": total,
-        "seen": bool(np.isin(target, seen)),
+        "own": own,
+        "seen": own is not None,
         "history": len(seen),
         "because": because,
     }
