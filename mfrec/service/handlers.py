@@ -172,7 +172,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
     else:
         degree = np.diff(live.model.adjacency[side].starts)
         numbers = np.argsort(-degree, kind="stable")[:limit]
-    labels = live.search[side]
+    labels, saved = live.search[side], live.model.saved_segments[side]
     places = np.ascontiguousarray(live.model.map[side][numbers].round(4).T)
     return {
         "version": live.version,
@@ -182,6 +182,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         "labels": [labels.label(n) for n in numbers.tolist()],
         "x": places[0],
         "y": places[1],
+        "segments": None if saved is None else saved.segment[numbers].tolist(),
     }
 
 

@@ -274,7 +274,10 @@ class FoundList(BaseModel):
 
 
 class Chart(BaseModel):
-    """Places in the plane, column by column."""
+    """Places in the plane, column by column.
+
+    ``segments`` holds the segment of each, -1 for what is in none; null where none were saved.
+    """
 
     version: str
     side: Literal["user", "item"]
@@ -283,6 +286,7 @@ class Chart(BaseModel):
     labels: list[str]
     x: list[float]
     y: list[float]
+    segments: list[int] | None
 
 
 class Known(Entry):

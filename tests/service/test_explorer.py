@@ -110,6 +110,9 @@ def test_the_grid_shows_the_four_directions(explore: Callable[[str], Page], mode
     assert page.results("user2user") == shown_users(model.user2user(7))
     assert page.results("item2user") == shown_users(model.item2user(2))
     assert page.texts(".asked") == ["user\n7", "item\nStar Trek: First Contact (1996)\nid 2"]
+    assert page.text("#banner").startswith("Personalised: 40 users get 40 different lists; nothing was held out")
+    assert "factors" not in page.text("#banner")
+    page.click("#banner summary")
     assert "40 users \u00d7 30 items \u00d7 4 factors" in page.text("#banner")
     page.wait(lambda: "Star Trek: First Contact (1996) scores" in page.text("#because"))
     assert page.errors() == []
@@ -197,8 +200,37 @@ def test_why(explore: Callable[[str], Page]) -> None:
     last = page.results("user2item")[-1]
     page.find("[data-direction=user2item] li:last-child .why").click()
     page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
-    assert "for user 7. The largest parts come from these, of" in page.text("#because")
+    assert "for user 7. The strongest reasons are " in page.text("#because")
+    assert page.browser.switch_to.active_element.get_attribute("id") == "because-panel"
+    assert page.text("#because .sentence").count(" %)") == 3
+    page.click("#because summary")
     assert all("%" in text for text in page.texts("#because .score"))
+    assert page.texts("#because .sentence b")[1:] == page.texts("#because .label")[:3]
+    # it is in the address, and an item that is known is no reason for itself
+    assert "why=" in page.browser.current_url
+    known = page.results("history-user")[0]
+    page.click("[data-direction=history-user] .hit")
+    page.wait(lambda: page.text("#because").startswith(f"{known} scores"))
+    assert "who knows it already. Apart from itself, the strongest reasons are" in page.text("#because")
+    assert known not in page.texts("#because .label")
+    page.browser.back()
+    page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
+    assert page.errors() == []
+
+
+def test_the_history_stands_beside_the_recommendations(
+    explore: Callable[[str], Page], model: mfrec.Recommender
+) -> None:
+    page = explore("/?user=7&item=2&history-user.k=3")
+    page.wait(lambda: page.results("item2item"))
+    seen = model.adjacency.user.of(model.ids.user.number(7)).tolist()
+    assert model.labels.item is not None
+    most = sorted(seen, key=lambda n: -model.adjacency.item.degree[n])[:3]
+    assert page.results("history-user") == [model.labels.item[n] for n in most]
+    assert page.text("[data-direction=history-user] .note") == f"3 of {len(seen)} items, by popularity"
+    users = [model.ids.user.id(n) for n in model.adjacency.item.of(model.ids.item.number(2)).tolist()]
+    assert {f"user {key}" for key in users} >= {*page.results("history-item")}
+    assert page.errors() == []
 
 
 def test_a_person_is_built_from_items(explore: Callable[[str], Page], model: mfrec.Recommender) -> None:
@@ -218,11 +250,12 @@ def test_a_person_is_built_from_items(explore: Callable[[str], Page], model: mfr
     history = [2, model.item2item(2).ids[0]]
     both = model.recommend_vectors("user2item", model.fold_in("user", history), deny=history)[0]
     page.wait(lambda: page.results("user2item") == both.labels)
-    because = "for somebody new, who knows it already. The largest parts come from these, of"
-    page.wait(lambda: f"{because} 2:" in page.text("#because"))
+    because = "for somebody new, who knows it already."
+    page.wait(lambda: f"{because} Apart from itself, the strongest reasons are" in page.text("#because"))
+    assert page.text("[data-direction=history-user] .note") == "2 of 2 items"
     page.find(".chips .drop").click()
     page.wait(lambda: len(page.texts(".chips li")) == 1)
-    page.wait(lambda: f"{because} 1:" in page.text("#because"))
+    page.wait(lambda: f"{because} There is nothing to explain it from." in page.text("#because"))
     page.find("#clear").click()
     page.wait(lambda: page.texts(".asked")[0] != "user\nsomebody new")
     page.browser.back()
@@ -330,7 +363,7 @@ def test_the_only_one_of_its_side_has_empty_lists(
     empty = [direction for direction in DIRECTIONS if not page.results(direction)]
     assert empty
     for direction in empty:
-        assert page.text(f"[data-direction={direction}] .quiet") == "Nothing is left to recommend."
+        assert page.text(f"[data-direction={direction}] .body") == "Nothing is left to recommend."
     assert page.errors() == []
 
 
@@ -374,7 +407,7 @@ def test_the_key_is_asked_for_and_remembered(browser: Any, serve: Serve) -> None
     assert not page.find("#key").get_attribute("open")
 
 
-@pytest.mark.parametrize(("width", "columns"), [(390, 1), (1280, 2)])
+@pytest.mark.parametrize(("width", "columns"), [(375, 1), (1280, 3)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_phones_and_desks_in_light_and_dark(
     explore: Callable[[str], Page], width: int, columns: int, scheme: str
