@@ -1,7 +1,7 @@
 // Many points as pixels: one pass over typed arrays, whatever their number.
 
 // how much a point adds to the opacity of a pixel: where many lie, it is dense
-const STEP = 96;
+const STEP = 150;
 
 /**
  * Paint points into the pixels of an image.

@@ -2,17 +2,21 @@
 
 import { barWidth, make, named, shown } from "./dom.js";
 
+/** What stands beside a label: nothing where the label is the id. */
+const idOf = (row) => (String(row.id) === row.label ? "" : String(row.id));
+
 /** `score(row)` gives the text and the length of its bar, from 0 to 1; `extra(row)` may give one more button. */
 export function resultList(side, rows, score, choose, extra = () => null) {
+  // the longest id says how much room all bars of a list leave
+  const longest = rows.map(idOf).reduce((most, id) => (id.length > most.length ? id : most), "").slice(0, 8);
   return make("ol", { className: "results", onkeydown: step }, ...rows.map((row) => {
     const { text, part } = score(row);
     const bar = make("span", { className: "bar" });
-    bar.style.width = barWidth(part);
-    const alone = String(row.id) === row.label;
+    bar.style.width = barWidth(part, longest);
     return make("li", { data: { text: `${row.label} ${row.id}`.toLowerCase() } },
       make("button", { className: `hit ${side}`, type: "button", onclick: () => choose(side, row) },
         bar, make("span", { className: "label", textContent: named(side, row) }),
-        alone ? null : make("small", { className: "id", title: "id", textContent: row.id }),
+        idOf(row) ? make("small", { className: "id", title: "id", textContent: row.id }) : null,
         make("span", { className: "score", textContent: text })),
       extra(row));
   }));

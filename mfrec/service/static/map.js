@@ -54,7 +54,7 @@ export function setUpMap({ choose, moved, coloured }) {
     if (!canvas.width || !canvas.height) return;
     const image = pen.createImageData(canvas.width, canvas.height);
     const target = { pixels: new Uint32Array(image.data.buffer), width: canvas.width, height: canvas.height };
-    const size = Math.max(1, Math.round((at.view[2] > 4 ? 4 : 2.4) * ratio));
+    const size = Math.max(1, Math.round((at.view[2] > 4 ? 4 : 3) * ratio));
     const fitted = { unit: at.unit * ratio, left: at.left * ratio, top: at.top * ratio, size };
     // what is coloured by segments lies above the rest
     for (const side of by === "item" ? ["user", "item"] : SIDES) {
