@@ -19,7 +19,7 @@ from tests.service.conftest import running
 
 WHOLE = Path(__file__).parents[2] / "docs" / "explorer.png"
 # of the picture in the documentation
-SIZE = (1280, 1010)
+SIZE = (1440, 960)
 LOOKS = (("light", (1280, 900), "light"), ("dark", (1280, 900), "dark"), ("phone", (375, 800), "light"))
 VIEWS = {
     "first": "/",

@@ -13,7 +13,7 @@ import pytest
 
 import mfrec
 from mfrec.data.synthetic import drifting
-from mfrec.directions import DIRECTIONS, Side, other
+from mfrec.directions import DIRECTIONS, SIDES, Side, other
 from mfrec.model.map2d import coordinates
 from mfrec.service import routes
 from mfrec.service.errors import KINDS
@@ -266,7 +266,7 @@ def test_an_item_is_no_reason_for_itself(client: httpx.Client) -> None:
 
 
 def test_history(client: httpx.Client, model: mfrec.Recommender) -> None:
-    for side, target in (("user", "item"), ("item", "user")):
+    for side, target in zip(SIDES, reversed(SIDES), strict=True):
         body = client.get(f"/v1/history?side={side}&id=3&limit=100").json()
         numbers = model.adjacency[side].of(model.ids[side].number(3))
         assert sorted(row["id"] for row in body["results"]) == [model.ids[target].id(n) for n in numbers]

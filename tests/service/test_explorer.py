@@ -207,7 +207,7 @@ def test_why(explore: Callable[[str], Page]) -> None:
     last = page.results("user2item")[-1]
     page.find("[data-direction=user2item] li:last-child .why").click()
     page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
-    assert "for user 7. The strongest reasons are " in page.text("#because")
+    assert "for user 7. The strongest of " in page.text("#because")
     assert page.browser.switch_to.active_element.get_attribute("id") == "because-panel"
     assert page.text("#because .sentence").count(" %)") == 3
     page.click("#because summary")
@@ -218,7 +218,7 @@ def test_why(explore: Callable[[str], Page]) -> None:
     known = page.results("history-user")[0]
     page.click("[data-direction=history-user] .hit")
     page.wait(lambda: page.text("#because").startswith(f"{known} scores"))
-    assert "who knows it already. Apart from itself, the strongest reasons are" in page.text("#because")
+    assert "who knows it already. Apart from itself, the strongest of " in page.text("#because")
     assert known not in page.texts("#because .label")
     page.browser.back()
     page.wait(lambda: page.text("#because").startswith(f"{last} scores"))
@@ -258,7 +258,7 @@ def test_a_person_is_built_from_items(explore: Callable[[str], Page], model: mfr
     both = model.recommend_vectors("user2item", model.fold_in("user", history), deny=history)[0]
     page.wait(lambda: page.results("user2item") == both.labels)
     because = "for somebody new, who knows it already."
-    page.wait(lambda: f"{because} Apart from itself, the strongest reasons are" in page.text("#because"))
+    page.wait(lambda: f"{because} Apart from itself, the strongest of 1 reason is " in page.text("#because"))
     assert page.text("[data-direction=history-user] .note") == "2 of 2 items"
     page.find(".chips .drop").click()
     page.wait(lambda: len(page.texts(".chips li")) == 1)

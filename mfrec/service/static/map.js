@@ -99,18 +99,20 @@ export function setUpMap({ choose, moved, coloured }) {
     });
   }
 
-  /** Write beside a place; a text that would cover another is left out, pointing at the place shows it. */
-  function write(pen, text, x, y, { width }, taken, colour, beside) {
+  /** Write beside a place, or a little above or below; a text that would still cover another is left out. */
+  function write(pen, text, x, y, { width, height }, taken, colour, beside) {
     pen.font = "600 12px system-ui, sans-serif";
     const short = text.length > 34 ? `${text.slice(0, 33)}…` : text;
     const long = pen.measureText(short).width;
     const start = beside ? (x + beside + long > width ? x - beside - long : x + beside) : x - long / 2;
     const left = Math.max(2, Math.min(width - long - 2, start));
-    if (taken.some(([l, r, t]) => left < r && left + long > l && Math.abs(t - y) < 15)) return;
-    taken.push([left, left + long, y]);
+    const free = (top) => top > 8 && top < height - 8 && !taken.some(([l, r, t]) => left < r && left + long > l && Math.abs(t - top) < 15);
+    const top = [0, 16, -16, 32, -32].map((shift) => y + shift).find(free);
+    if (top === undefined) return;
+    taken.push([left, left + long, top]);
     [pen.textAlign, pen.lineWidth, pen.lineJoin, pen.strokeStyle, pen.fillStyle] = ["left", 4, "round", css("panel"), colour];
-    pen.strokeText(short, left, y + 4);
-    pen.fillText(short, left, y + 4);
+    pen.strokeText(short, left, top + 4);
+    pen.fillText(short, left, top + 4);
   }
 
   const soon = () => (frame ||= requestAnimationFrame(draw));

@@ -1,9 +1,10 @@
-// "Because you know", and a person built from a few items.
+// Why an item is recommended, and a person built from a few items.
 
 import { byId, make, named, shown } from "./dom.js";
 import { resultList } from "./list.js";
 
 const percent = (share) => `${(share * 100).toFixed(0)} %`;
+const many = (count) => (count === 1 ? "1 reason" : `${count.toLocaleString("en")} reasons`);
 const REASONS = 3;
 
 /** Say where a score comes from; null while nobody is chosen. */
@@ -19,15 +20,15 @@ export function drawBecause(answer, who, choose) {
     n === 0 ? "" : n === all.length - 1 ? " and " : ", ",
     make("b", { textContent: named("item", part) }), ` (${percent(part.share)})`]);
   const sentence = reasons.length
-    ? [`${seen ? "Apart from itself, the" : "The"} strongest reasons are `, ...reasons, `, of ${history - (seen ? 1 : 0)} items.`]
+    ? [`${seen ? "Apart from itself, the" : "The"} strongest of ${many(history - seen)} ${reasons.length > 3 ? "are" : "is"} `, ...reasons, "."]
     : ["There is nothing to explain it from."];
-  const score1 = (part) => ({ text: percent(part.share), part: part.contribution / most });
+  const scoreOf = (part) => ({ text: percent(part.share), part: part.contribution / most });
   const open = box.querySelector("details")?.open ?? false;
   box.replaceChildren(
     make("p", { className: "sentence" }, make("b", { className: "what", textContent: named("item", item) }),
       ` scores ${shown(score)} for ${who}${seen ? ", who knows it already" : ""}. `, ...sentence),
     because.length ? make("details", { open }, make("summary", { textContent: `All of the ${because.length} largest parts` }),
-      resultList("item", because, score1, choose)) : "");
+      resultList("item", because, scoreOf, choose)) : "");
 }
 
 /** Removable chips of entries. */
