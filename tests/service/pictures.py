@@ -39,6 +39,7 @@ def shoot(browser: Any, address: str, size: tuple[int, int], scheme: str, path: 
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     browser.get(address)
     time.sleep(1.5)
     if whole:

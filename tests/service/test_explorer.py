@@ -679,7 +679,7 @@ def test_segments_are_colours_with_names(browser: Any, serve: Serve, make_model:
     names = [segment.name for segment in found]
 
     def said() -> bool:
-        return any(name.startswith(text[:33]) for text in page.browser.execute_script("return said") for name in names)
+        return any(name.startswith(text[:20]) for text in page.browser.execute_script("return said") for name in names)
 
     page.wait(said)
     page.find("#map").send_keys("+")

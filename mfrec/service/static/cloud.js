@@ -7,17 +7,20 @@ const STEP = 150;
  * Paint points into the pixels of an image.
  *
  * `pixels` are its Uint32 values, little-endian RGBA; a point n lies at `x[n] * unit + left`, `top - y[n] * unit` and
- * is a square of `size` pixels, of the colour `colours[kind[n]]` (RGB as 0xBBGGRR).
+ * is a disc of `size` pixels, of the colour `colours[kind[n]]` (RGB as 0xBBGGRR).
  */
 export function paint({ pixels, width, height }, { x, y, kind }, colours, { unit, left, top, size }) {
-  const shift = (size - 1) >> 1;
+  const shift = (size - 1) >> 1, middle = (size - 1) / 2;
+  // pixels that each row of a disc leaves out on either side
+  const inset = Array.from({ length: size }, (_, row) => Math.round(size / 2 - Math.sqrt((size / 2) ** 2 - (row - middle) ** 2)));
   for (let n = 0; n < x.length; n++) {
     const column = Math.round(x[n] * unit + left) - shift;
     const row = Math.round(top - y[n] * unit) - shift;
     if (column < 0 || row < 0 || column + size > width || row + size > height) continue;
     const colour = colours[kind[n]];
-    for (let down = row; down < row + size; down++) {
-      for (let at = down * width + column, end = at + size; at < end; at++) {
+    for (let down = 0; down < size; down++) {
+      const start = (row + down) * width + column;
+      for (let at = start + inset[down], end = start + size - inset[down]; at < end; at++) {
         const alpha = (pixels[at] >>> 24) + STEP;
         pixels[at] = ((alpha > 255 ? 255 : alpha) << 24) | colour;
       }

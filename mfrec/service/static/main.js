@@ -197,16 +197,15 @@ function light(state, answers) {
 
 async function start() {
   try {
-    model = await ask("/v1/model");
+    const [about, ...most] = await Promise.all([ask("/v1/model"), ...SIDES.map((side) => chart(side, 1))]);
+    model = about;
     drawBanner(byId("banner"), model);
     grid ??= setUpGrid(model, tune, choose, why);
     alike ??= setUpAlike(model.limits, { ...seeds, tune, choose, fail, show: circle });
-    const most = await Promise.all(SIDES.map((side) => chart(side, 1)));
     first = Object.fromEntries(most.map((one) => [one.side, one.ids.length ? { id: one.ids[0], label: one.labels[0] } : null]));
     begun = true;
-    const loaded = map.load(model.limits.points);
-    await render();
-    await loaded;
+    // the panels are asked for first
+    await Promise.all([render(), map.load(model.limits.points)]);
     map.show(chosen().view, chosen().colour);
   } catch (error) {
     if (!begun) byId("banner").textContent = "No model";

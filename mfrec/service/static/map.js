@@ -102,7 +102,8 @@ export function setUpMap({ choose, moved, coloured }) {
   /** Write beside a place, or a little above or below; a text that would still cover another is left out. */
   function write(pen, text, x, y, { width, height }, taken, colour, beside) {
     pen.font = "600 12px system-ui, sans-serif";
-    const short = text.length > 34 ? `${text.slice(0, 33)}…` : text;
+    const most = width < 420 ? 22 : 34;
+    const short = text.length > most ? `${text.slice(0, most - 1)}…` : text;
     const long = pen.measureText(short).width;
     const start = beside ? (x + beside + long > width ? x - beside - long : x + beside) : x - long / 2;
     const left = Math.max(2, Math.min(width - long - 2, start));

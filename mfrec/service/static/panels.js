@@ -27,7 +27,7 @@ export function drawBecause(answer, who, choose) {
   box.replaceChildren(
     make("p", { className: "sentence" }, make("b", { className: "what", textContent: named("item", item) }),
       ` scores ${shown(score)} for ${who}${seen ? ", who knows it already" : ""}. `, ...sentence),
-    because.length ? make("details", { open }, make("summary", { textContent: `All of the ${because.length} largest parts` }),
+    because.length ? make("details", { open }, make("summary", { textContent: because.length === 1 ? "The only part" : `The ${because.length} largest parts` }),
       resultList("item", because, scoreOf, choose)) : "");
 }
 
