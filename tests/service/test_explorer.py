@@ -427,12 +427,17 @@ def test_the_key_is_asked_for_and_remembered(browser: Any, serve: Serve) -> None
     page.browser.refresh()
     page.wait(lambda: page.results("item2item"))
     assert not page.find("#key").get_attribute("open")
+    # a command names the key and does not hold it
+    page.click("[data-direction=item2item] .options summary")
+    page.click("[data-direction=item2item] .curl")
+    page.wait(lambda: '-H "x-api-key: $MFREC_API_KEY"' in page.text(".command:not([hidden])"))
+    assert "0123456789abcdef" not in page.text(".command:not([hidden])")
 
 
 @pytest.mark.parametrize(("width", "columns"), [(375, 1), (1280, 3)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_phones_and_desks_in_light_and_dark(
-    explore: Callable[[str], Page], width: int, columns: int, scheme: str
+    explore: Callable[[str], Page], model: mfrec.Recommender, width: int, columns: int, scheme: str
 ) -> None:
     page = explore("/?user=7&item=2")
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -446,6 +451,13 @@ def test_it_fits_phones_and_desks_in_light_and_dark(
         style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
         grid = page.browser.execute_script(style, "#grid", "gridTemplateColumns")
         assert len(grid.split()) == columns
+        # labels that are long and alike wrap, and their ids stand beside them
+        lengthen = "document.querySelectorAll('.results .label').forEach((e) => e.append(' and so on'.repeat(20)))"
+        page.browser.execute_script(lengthen)
+        clipped = "return [...document.querySelectorAll('.hit')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        assert page.browser.execute_script(clipped) == 0
+        assert page.browser.execute_script(wide) <= width
+        assert page.texts("[data-direction=item2item] .id") == [str(key) for key in model.item2item(2).ids]
         ground = page.browser.execute_script(style, "body", "backgroundColor")
         assert (int(ground[4:].split(",")[0]) < 60) == (scheme == "dark")
     finally:
@@ -668,7 +680,11 @@ def test_segments_are_colours_with_names(browser: Any, serve: Serve, make_model:
     model = make_model(0)
     found = model.segments("item", 3)
     model.with_segments(found).save(tmp_path / "m")
-    page = Page(browser, serve(tmp_path / "m"), "/?user=7&item=2")
+    client = serve(tmp_path / "m")
+    whole = client.get("/v1/map?side=item").json()
+    assert whole["segments"] == [int(found.segment[model.ids.item.number(key)]) for key in whole["ids"]]
+    assert client.get("/v1/map?side=user").json()["segments"] is None
+    page = Page(browser, client, "/?user=7&item=2")
     page.drawn()
     page.wait(lambda: page.find("#map").get_attribute("data-colour") == "item")
     written = (

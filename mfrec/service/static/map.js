@@ -47,6 +47,8 @@ export function setUpMap({ choose, moved, coloured }) {
 
   function draw() {
     frame = 0;
+    // a finger moves a map that is zoomed, and scrolls the page over one that is not
+    canvas.style.touchAction = view ? "none" : "pan-y";
     const at = scale();
     const ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [Math.round(at.width * ratio), Math.round(at.height * ratio)];
@@ -199,7 +201,7 @@ export function setUpMap({ choose, moved, coloured }) {
     drag = [event.clientX, event.clientY];
     pan(-right, -down);
   });
-  canvas.addEventListener("pointerup", () => (drag = null));
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (drag = null));
   canvas.addEventListener("pointerleave", () => (pointed.textContent = ""));
   canvas.addEventListener("click", (event) => {
     if (!dragged) pick(pointedAt(event.offsetX, event.offsetY));
