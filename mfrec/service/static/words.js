@@ -7,10 +7,11 @@ const percent = (part) => `${(part * 100).toFixed(0)} %`;
 const short = (number) => (number < 10 ? number.toFixed(1) : number.toFixed(0));
 
 /** One sentence or two from the check of a model. */
-export function quality(check) {
+export function quality({ check, counts }) {
   if (!check) return "Not checked.";
   if (check.verdict !== "good") return `${check.verdict[0].toUpperCase()}${check.verdict.slice(1)}.`;
-  const lists = `Personalised: ${whole(check.users)} users get ${whole(check.distinct_lists)} different lists`;
+  const sample = check.users < counts.users ? " of a sample" : "";
+  const lists = `Personalised: ${whole(check.users)} users${sample} get ${whole(check.distinct_lists)} different lists`;
   return check.lift == null
     ? `${lists}; nothing was held out to compare with popularity.`
     : `${lists}; ${short(check.lift)} times better than popularity on held-out data.`;
@@ -42,7 +43,7 @@ export function drawBanner(box, model) {
   box.replaceChildren(
     make("details", { open },
       make("summary", {},
-        make("span", { className: !check || check.verdict === "good" ? "good" : "refused", textContent: quality(check) }),
+        make("span", { className: !check || check.verdict === "good" ? "good" : "refused", textContent: quality(model) }),
         make("small", { textContent: `model ${version}` })),
       make("dl", {}, ...numbers(model).flatMap(([name, text]) =>
         [make("dt", { textContent: name }), make("dd", { textContent: text })]))),
