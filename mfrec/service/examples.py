@@ -33,6 +33,7 @@ def with_examples(document: dict[str, Any], live: ServedModel) -> dict[str, Any]
     }
     number = live.model.ids.item.number(live.received("item", ids.item[0]))
     _parameters(paths["/v1/search"], q=live.search.item.label(number))
+    _parameters(paths["/v1/history"], id=str(ids.user[0]))
     _parameters(paths["/v1/explain"], user=str(ids.user[0]), item=str(ids.item[0]))
     return document
 

@@ -172,7 +172,7 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
     else:
         degree = np.diff(live.model.adjacency[side].starts)
         numbers = np.argsort(-degree, kind="stable")[:limit]
-    labels = live.search[side]
+    labels, saved = live.search[side], live.model.saved_segments[side]
     places = np.ascontiguousarray(live.model.map[side][numbers].round(4).T)
     return {
         "version": live.version,
@@ -182,6 +182,29 @@ def chart(live: ServedModel, side: Side, limit: int, keys: Sequence[str]) -> Ans
         "labels": [labels.label(n) for n in numbers.tolist()],
         "x": places[0],
         "y": places[1],
+        "segments": None if saved is None else saved.segment[numbers].tolist(),
+    }
+
+
+def history(live: ServedModel, side: Side, text: str, limit: int) -> Answer:
+    """Return what a user has interacted with, or who has interacted with an item, the most popular first."""
+    target, key = other(side), known(live, side, text)
+    number = live.model.ids[side].number(key)
+    seen = live.model.adjacency[side].of(number)
+    starts = live.model.adjacency[target].starts
+    degree = starts[seen + 1] - starts[seen]
+    order = np.argsort(-degree, kind="stable")[:limit]
+    return {
+        "version": live.version,
+        "side": side,
+        "query": _entry(live, side, number),
+        "target": target,
+        "count": len(seen),
+        "order": POPULAR,
+        "results": [
+            {**_entry(live, target, n), "degree": count}
+            for n, count in zip(seen[order].tolist(), degree[order].tolist(), strict=True)
+        ],
     }
 
 
@@ -197,9 +220,14 @@ def explain(live: ServedModel, user: str | None, history: Sequence[str], item: s
         seen = np.unique([items.number(known(live, "item", text)) for text in history])
     split = parts(model.factors, seen, target, number)
     total = float(split.contributions.sum())
+    # that an item is known is no reason for it: its own part is told apart
+    itself = split.numbers == target
+    own = float(split.contributions[itself].sum()) if itself.any() else None
+    others, contributions = split.numbers[~itself], split.contributions[~itself]
+    rest = float(contributions.sum())
     because = [
-        {**_entry(live, "item", n), "contribution": part, "share": part / total if total else 0.0}
-        for n, part in zip(split.numbers[:limit].tolist(), split.contributions[:limit].tolist(), strict=True)
+        {**_entry(live, "item", n), "contribution": part, "share": part / rest if rest else 0.0}
+        for n, part in zip(others[:limit].tolist(), contributions[:limit].tolist(), strict=True)
     ]
     return {
         "version": live.version,
@@ -207,7 +235,8 @@ def explain(live: ServedModel, user: str | None, history: Sequence[str], item: s
         "item": _entry(live, "item", target),
         "score": total if number is None else float(model.factors.user[number] @ model.factors.item[target]),
         "explained": total,
-        "seen": bool(np.isin(target, seen)),
+        "own": own,
+        "seen": own is not None,
         "history": len(seen),
         "because": because,
     }

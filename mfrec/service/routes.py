@@ -187,6 +187,7 @@ def add(router: APIRouter, context: Context) -> None:
         ("popular", _popular(context), schemas.Popular, ()),
         ("search", _search(context), schemas.FoundList, ()),
         ("map", _chart(context), schemas.Chart, ("unknown-id",)),
+        ("history", _history(context), schemas.History, ("unknown-id",)),
         ("explain", _explain(context), schemas.Explanation, ("unknown-id",)),
         ("segments", _segments(context), schemas.Segments, ("no-segments",)),
     ):
@@ -319,6 +320,20 @@ def _chart(context: Context) -> Endpoint:
     return chart
 
 
+def _history(context: Context) -> Endpoint:
+    async def history(
+        id: Annotated[str, Query(max_length=LONGEST_ID, description="A known user or item")],
+        side: Annotated[Side, Query()] = "user",
+        limit: Annotated[int, Query(ge=1, le=context.settings.limits.k, description="How many")] = 10,
+    ) -> Response:
+        """List what a user has interacted with, or who has interacted with an item, the most popular first."""
+        live = context.live()
+        # an item may have as many users as there are
+        return reply(live, await asyncio.to_thread(handlers.history, live, side, id, limit))
+
+    return history
+
+
 def _explain(context: Context) -> Endpoint:
     limits = context.settings.limits
 
@@ -328,7 +343,7 @@ def _explain(context: Context) -> Endpoint:
         history: Annotated[list[str], Query(max_length=limits.ids, description="Or the items of a new one")] = [],  # noqa: B006
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
     ) -> Response:
-        """Tell which of the user's items the score of an item comes from."""
+        """Tell which other items of the user the score of an item comes from."""
         if (user is None) == (not history):
             raise ProblemError("invalid", "Give either a user or the history of a new one.")
         live = context.live()

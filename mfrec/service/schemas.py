@@ -274,7 +274,10 @@ class FoundList(BaseModel):
 
 
 class Chart(BaseModel):
-    """Places in the plane, column by column."""
+    """Places in the plane, column by column.
+
+    ``segments`` holds the segment of each, -1 for what is in none; null where none were saved.
+    """
 
     version: str
     side: Literal["user", "item"]
@@ -283,23 +286,46 @@ class Chart(BaseModel):
     labels: list[str]
     x: list[float]
     y: list[float]
+    segments: list[int] | None
+
+
+class Known(Entry):
+    """What is in a history, and how many interactions it has in all."""
+
+    degree: int
+
+
+class History(BaseModel):
+    """What a user has interacted with, or who has interacted with an item; ``count`` is the length of the whole."""
+
+    version: str
+    side: Literal["user", "item"]
+    query: Entry
+    target: Literal["user", "item"]
+    count: int
+    order: Literal["popular"]
+    results: list[Known]
 
 
 class Part(Entry):
-    """What one of the user's items adds to the score, and its share of the whole."""
+    """What one of the user's other items adds to the score, and its share of what they add together."""
 
     contribution: float
     share: float
 
 
 class Explanation(BaseModel):
-    """Where a score comes from; ``user`` is null for somebody new."""
+    """Where a score comes from; ``user`` is null for somebody new.
+
+    ``own`` is the part of the item itself, where the user knows it; the reasons are other items.
+    """
 
     version: str
     user: Entry | None
     item: Entry
     score: float
     explained: float
+    own: float | None
     seen: bool
     history: int
     because: list[Part]

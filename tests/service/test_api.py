@@ -13,7 +13,7 @@ import pytest
 
 import mfrec
 from mfrec.data.synthetic import drifting
-from mfrec.directions import DIRECTIONS, Side, other
+from mfrec.directions import DIRECTIONS, SIDES, Side, other
 from mfrec.model.map2d import coordinates
 from mfrec.service import routes
 from mfrec.service.errors import KINDS
@@ -243,15 +243,40 @@ def test_search(client: httpx.Client) -> None:
 def test_explain(client: httpx.Client, model: mfrec.Recommender) -> None:
     body = client.get("/v1/explain?user=3&item=2&limit=100").json()
     history = [model.ids.item.id(n) for n in model.adjacency.user.of(model.ids.user.number(3))]
-    assert sorted(part["id"] for part in body["because"]) == sorted(history)
+    assert sorted(part["id"] for part in body["because"]) == sorted({*history} - {2})
     contributions = [part["contribution"] for part in body["because"]]
     assert contributions == sorted(contributions, reverse=True)
     vector = model.fold_in("user", history)
     folded = float(vector @ model.factors.item[model.ids.item.number(2)])
-    assert sum(contributions) == pytest.approx(folded, abs=1e-5) == body["explained"]
+    assert sum(contributions) + (body["own"] or 0) == pytest.approx(folded, abs=1e-5) == body["explained"]
     assert body["score"] == pytest.approx(float(model.factors.user[2] @ model.factors.item[1]))
     assert body["seen"] == (2 in history)
     assert sum(part["share"] for part in body["because"]) == pytest.approx(1)
+
+
+def test_an_item_is_no_reason_for_itself(client: httpx.Client) -> None:
+    body = client.get("/v1/explain?history=2&history=5&item=5").json()
+    assert [part["id"] for part in body["because"]] == [2]
+    assert body["seen"]
+    assert body["because"][0]["contribution"] + body["own"] == pytest.approx(body["explained"])
+    alone = client.get("/v1/explain?history=5&item=5").json()
+    assert alone["because"] == []
+    assert alone["own"] == pytest.approx(alone["explained"])
+    assert client.get("/v1/explain?history=2&item=5").json()["own"] is None
+
+
+def test_history(client: httpx.Client, model: mfrec.Recommender) -> None:
+    for side, target in zip(SIDES, reversed(SIDES), strict=True):
+        body = client.get(f"/v1/history?side={side}&id=3&limit=100").json()
+        numbers = model.adjacency[side].of(model.ids[side].number(3))
+        assert sorted(row["id"] for row in body["results"]) == [model.ids[target].id(n) for n in numbers]
+        degree = [int(model.adjacency[target].degree[model.ids[target].number(row["id"])]) for row in body["results"]]
+        assert [row["degree"] for row in body["results"]] == degree == sorted(degree, reverse=True)
+        assert (body["count"], body["order"], body["target"]) == (len(numbers), "popular", target)
+        assert body["query"]["id"] == 3
+        short = client.get(f"/v1/history?side={side}&id=3&limit=2").json()
+        assert short["results"] == body["results"][:2]
+        assert short["count"] == len(numbers)
 
 
 def test_explain_somebody_new(client: httpx.Client, model: mfrec.Recommender) -> None:
@@ -321,6 +346,9 @@ BAD_GETS = [
     ("/v1/search?q=a&side=film", "invalid", "'user' or 'item'"),
     ("/v1/search?q=" + "a" * 201, "invalid", "at most 200 characters"),
     ("/v1/map?side=item&id=999", "unknown-id", "'999'"),
+    ("/v1/history?side=user&id=4242", "unknown-id", "the user '4242'"),
+    ("/v1/history?side=user", "invalid", "'id': Field required"),
+    ("/v1/history?id=1&limit=1001", "invalid", "less than or equal to 1000"),
     ("/v1/explain?user=1&item=99", "unknown-id", "the item '99'"),
     ("/v1/explain?user=1", "invalid", "'item': Field required"),
     ("/v1/explain?item=1", "invalid", "either a user or the history"),

@@ -57,21 +57,22 @@ function askForKey() {
   return asking;
 }
 
-const segment = encodeURIComponent;
+const text = encodeURIComponent;
 
-export const one = (direction, id, signal) => ask(`/v1/${direction}/${segment(id)}?k=10`, { signal });
+export const keyed = () => Boolean(sessionStorage.getItem(KEY));
 
-export const popular = (side, signal) => ask(`/v1/popular?side=${side}&k=10`, { signal });
-
-export async function folded(direction, history, signal) {
-  const answer = await ask(`/v1/${direction}`, { body: { history, k: 10 }, signal });
-  return { ...answer.rankings[0], version: answer.version };
+/** Ask a question; of many rankings it is the first. */
+export async function answer({ path, body }, signal) {
+  const found = await ask(path, { body, signal });
+  return found.rankings ? { ...found.rankings[0], version: found.version } : found;
 }
 
-export const search = (side, text, limit, signal) =>
-  ask(`/v1/search?side=${side}&limit=${limit}&q=${segment(text)}`, { signal });
+export const search = (side, typed, limit, signal) => ask(`/v1/search?side=${side}&limit=${limit}&q=${text(typed)}`, { signal });
 
-export const places = (side, ids = []) =>
-  ask(`/v1/map?side=${side}${ids.map((id) => `&id=${segment(id)}`).join("")}`);
+export const places = (side, ids) => ask(`/v1/map?side=${side}${ids.map((id) => `&id=${text(id)}`).join("")}`);
 
-export const explain = (who, item, signal) => ask(`/v1/explain?${who}&item=${segment(item)}&limit=8`, { signal });
+export const chart = (side, limit) => ask(`/v1/map?side=${side}&limit=${limit}`);
+
+export const segments = (side) => ask(`/v1/segments?side=${side}`);
+
+export const explain = (who, item, signal) => ask(`/v1/explain?${who}&item=${text(item)}&limit=8`, { signal });

@@ -22,5 +22,5 @@ export const shown = (score) => (Math.abs(score) >= 100 ? score.toFixed(0) : sco
 /** "user 42" for what has no label of its own, otherwise the label. */
 export const named = (side, entry) => (String(entry.id) === entry.label ? `${side} ${entry.id}` : entry.label);
 
-/** The width of a bar for a part of 0 to 1; its number stands beyond the longest bar. */
-export const barWidth = (part) => `calc((100% - 3.6rem) * ${Math.max(0, Math.min(1, part))})`;
+/** The width of a bar for a part of 0 to 1; its number, and its id, stand beyond the longest bar. */
+export const barWidth = (part, id) => `calc((100% - ${3.6 + (id ? 0.9 + 0.45 * id.length : 0)}rem) * ${Math.max(0, Math.min(1, part))})`;

@@ -1,69 +1,75 @@
-// The 2 x 2 grid: a row per side that is asked, a cell per direction, as in the table of directions.
+// The grid: a row per side that is asked; in it what that side knows already, then a panel per direction.
 
-import { barWidth, byId, make, named, shown } from "./dom.js";
+import { controlsOf, makeCell, PLAIN } from "./cell.js";
+import { byId, make } from "./dom.js";
 
-/** Draw both rows. `rows` holds, per side: the title of who asks, and the answers by direction. */
-export function drawGrid(directions, rows, choose, why) {
+const capital = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
+const HISTORY = {
+  user: ["item", "What this user knows", "of their items"],
+  item: ["user", "Who knows this item", "of its users"],
+};
+
+/** Make the panels of all directions, of both histories and of the first page. */
+export function setUpGrid(model, tune, choose, why) {
   const grid = byId("grid");
-  const focused = document.activeElement?.closest?.(".cell")?.dataset.direction;
-  grid.replaceChildren();
-  for (const { side, title, note, answers } of rows) {
-    grid.append(make("h2", { className: `asked ${side}` },
-      make("span", { className: "side", textContent: side }),
-      make("span", { textContent: title }), make("small", { textContent: note })));
-    for (const direction of directions.filter((d) => d.query === side).sort((a, b) => a.target.localeCompare(b.target))) {
-      grid.append(cell(direction, answers[direction.name], choose, why));
-    }
+  const most = model.limits.k;
+  const ask = (row) => make("button", { className: "why", type: "button", textContent: "why",
+    onclick: () => why(row), aria: { label: `Why ${row.label}` } });
+  const cell = (about, extra) => [about.name, makeCell({ most, ...about }, tune, choose, extra)];
+  const cells = new Map([
+    ...model.directions.map((d) => cell({
+      name: d.name, title: `${capital(d.question)}?`, code: d.name, target: d.target, controls: controlsOf(d),
+      absolute: d.similarity === "cosine" }, d.name === "user2item" ? ask : undefined)),
+    ...Object.entries(HISTORY).map(([side, [target, title]]) =>
+      cell({ name: `history-${side}`, title, target, controls: PLAIN, score: "degree", className: "history" })),
+    ...["item", "user"].map((side) => cell({ name: `popular-${side}`, title: "", target: side, controls: PLAIN })),
+  ]);
+  const titles = new Map();
+
+  function title(key, ...children) {
+    if (!titles.has(key)) titles.set(key, make("h2", { className: `asked ${key}` }));
+    titles.get(key).replaceChildren(...children);
+    return titles.get(key);
   }
-  if (focused) grid.querySelector(`[data-direction="${focused}"] .hit`)?.focus({ preventScroll: true });
-}
+  function place(elements, kind) {
+    const same = elements.length === grid.children.length && elements.every((e, n) => e === grid.children[n]);
+    if (!same) grid.replaceChildren(...elements);
+    grid.dataset.kind = kind;
+  }
 
-/** Draw the first page, where nobody is asked for: what is popular, and who is active. */
-export function drawStart(answers, choose) {
-  const halfLife = answers[0].half_life;
-  const late = halfLife == null ? "" : " of late";
-  const questions = { item: `What do most people take${late}`, user: `Who takes most${late}` };
-  byId("grid").replaceChildren(
-    make("h2", { className: "asked" },
-      make("span", { textContent: `Popular${late}` }),
-      make("small", { textContent: halfLife == null ? "" : `an interaction counts half after ${halfLife} days` })),
-    ...answers.map(({ side, results }) =>
-      cell({ name: `popular-${side}`, question: questions[side], target: side }, { results }, choose)));
-}
-
-function cell(direction, answer, choose, why) {
-  const { name, question, target } = direction;
-  const box = make("section", { className: "cell", data: { direction: name }, aria: { label: `${name}: ${question}` } },
-    make("h3", {}, make("code", { textContent: name }), `${question[0].toUpperCase()}${question.slice(1)}?`));
-  if (!answer) box.append(make("p", { className: "quiet", textContent: "No answer." }));
-  else if (!answer.results.length) box.append(make("p", { className: "quiet", textContent: "Nothing is left to recommend." }));
-  else box.append(list(direction, answer.results, target, choose, why));
-  return box;
-}
-
-function list(direction, results, target, choose, why) {
-  // cosines have a scale of their own; inner products are compared with the best
-  const most = direction.similarity === "cosine" ? 1 : Math.max(...results.map((r) => r.score), 1e-9);
-  const rows = results.map((result) => {
-    const bar = make("span", { className: "bar" });
-    bar.style.width = barWidth(result.score / most);
-    const hit = make("button", { className: `hit ${target}`, type: "button", title: result.label, onclick: () => choose(target, result) },
-      bar, make("span", { className: "label", textContent: named(target, result) }),
-      make("span", { className: "score", textContent: shown(result.score) }));
-    const ask = direction.name === "user2item"
-      ? make("button", { className: "why", type: "button", textContent: "why", onclick: () => why(result),
-          aria: { label: `Why ${result.label}` } })
-      : null;
-    return make("li", {}, hit, ask);
-  });
-  return make("ol", { className: "results", onkeydown: step }, ...rows);
-}
-
-/** Up and down move within a list. */
-function step(event) {
-  const to = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-  const next = to && event.target.closest("li")?.[to];
-  if (!next) return;
-  event.preventDefault();
-  next.querySelector(".hit").focus();
+  return {
+    /** Draw both rows. `rows` holds, per side: the title of who asks, questions and answers by panel. */
+    draw(state, rows) {
+      place(rows.flatMap(({ side, title: text, note, questions, answers }) => {
+        const named = `history-${side}`;
+        const known = answers[named];
+        const [target, , whose] = HISTORY[side];
+        cells.get(named).show(state, questions[named], known, {
+          empty: "Nothing is known.",
+          text: known ? `${known.results.length.toLocaleString("en")} of ${known.count.toLocaleString("en")} ${target}s${known.order ? ", by popularity" : ""}` : `None ${whose}.`,
+        });
+        const directions = model.directions.filter((d) => d.query === side).sort((a, b) => a.target.localeCompare(b.target));
+        for (const { name } of directions) cells.get(name).show(state, questions[name], answers[name]);
+        return [
+          title(side, make("span", { className: "side", textContent: side }), make("span", { textContent: text }),
+            make("small", { textContent: note })),
+          cells.get(named).element, ...directions.map(({ name }) => cells.get(name).element)];
+      }), "rows");
+    },
+    /** Draw the first page, where nobody is asked for: what is popular, and who is active. */
+    drawStart(state, asked) {
+      const halfLife = asked[0].answer.half_life;
+      const late = halfLife == null ? "" : " of late";
+      const titles = { item: `What do most people take${late}?`, user: `Who takes most${late}?` };
+      place([
+        title("start", make("span", { textContent: `Popular${late}` }),
+          make("small", { textContent: halfLife == null ? "" : `an interaction counts half after ${halfLife} days` })),
+        ...asked.map(({ question, answer }) => {
+          const found = cells.get(`popular-${answer.side}`);
+          found.show(state, question, answer, { heading: titles[answer.side] });
+          return found.element;
+        })], "start");
+    },
+    narrow: (state, name) => cells.get(name)?.narrow(state),
+  };
 }

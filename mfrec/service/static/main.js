@@ -1,40 +1,57 @@
-// The page: what is chosen lives in the address, so that links, back and forward work.
+// The page: what is chosen lives in the address, and whatever changes it draws the page anew.
 
-import { ask, explain, folded, onVersion, one, places, popular } from "./api.js";
+import { setUpAlike } from "./alike.js";
+import { answer, ask, chart, explain, onVersion, places } from "./api.js";
 import { byId, make, named } from "./dom.js";
-import { drawGrid, drawStart } from "./grid.js";
+import { setUpGrid } from "./grid.js";
 import { setUpMap } from "./map.js";
 import { drawBecause, drawPerson } from "./panels.js";
+import * as questions from "./questions.js";
 import { setUpSearch } from "./search.js";
+import { optionsOf, read, write } from "./state.js";
+import { drawBanner } from "./words.js";
 
-let model = null;
+const SIDES = ["user", "item"];
+
+let model = null, grid = null, alike = null;
 let first = {};
 let running = null;
 let begun = false;
 
-/** An id from the address, of the kind that answers have it in: integers that JavaScript would round are strings. */
-const typed = (side, text) => (model.sides[side].json === "number" && /^-?\d+$/.test(text) ? Number(text) : text);
+const chosen = () => read(model.sides);
+const starts = (state) => !state.watched.length && state.user == null && state.item == null;
 
-function chosen() {
-  const query = new URLSearchParams(location.search);
-  const watched = query.getAll("watched").map((text) => typed("item", text));
-  const pick = (side) => (query.has(side) ? typed(side, query.get(side)) : first[side]?.id);
-  const start = !watched.length && !query.has("user") && !query.has("item");
-  return { user: watched.length ? null : pick("user"), item: pick("item"), watched, start };
+/** What is asked for: what was chosen, else the most active of a side. */
+function asked(state) {
+  const pick = (side) => state[side] ?? first[side]?.id;
+  return { user: state.watched.length ? null : pick("user"), item: pick("item"), watched: state.watched };
 }
 
 function go(change) {
-  const now = chosen();
-  // on the first page nobody is asked for yet
-  const next = { ...(now.start ? { watched: [] } : now), ...change };
-  const query = new URLSearchParams();
-  for (const side of ["user", "item"]) if (next[side] != null) query.set(side, next[side]);
-  for (const id of next.watched) query.append("watched", id);
-  history.pushState(null, "", `?${query}`);
+  history.pushState(null, "", write({ ...chosen(), ...change }));
   render();
 }
 
-const choose = (side, entry) => go(side === "user" ? { user: entry.id, watched: [] } : { item: entry.id });
+/** Keep a change in the address without a new step back. */
+const keep = (change) => history.replaceState(null, "", write({ ...chosen(), ...change }));
+
+const choose = (side, entry) =>
+  go({ why: null, ...(side === "user" ? { user: entry.id, watched: [] } : { item: entry.id }) });
+
+function tune(panel, change, quiet) {
+  const { panels } = chosen();
+  const next = { panels: { ...panels, [panel]: { ...panels[panel], ...change } } };
+  if (!quiet) return go(next);
+  keep(next);
+  (panel === "alike" ? alike.narrow : (state) => grid.narrow(state, panel))(chosen());
+}
+
+function why(row) {
+  history.pushState(null, "", write({ ...chosen(), why: row.id }));
+  because(chosen(), running.signal, row.id);
+  byId("because-panel").focus({ preventScroll: true });
+  byId("because-panel").scrollIntoView({ block: "nearest" });
+}
 
 function fail(error) {
   if (error.name === "AbortError") return;
@@ -46,36 +63,51 @@ function fail(error) {
   box.hidden = false;
 }
 
-const map = setUpMap(choose);
+const map = setUpMap({ choose, moved: (view) => keep({ view }), coloured: (colour) => go({ colour }) });
 const watchers = {
-  add: (entry) => go({ watched: [...chosen().watched, entry.id] }),
-  remove: (entry) => go({ watched: chosen().watched.filter((id) => id !== entry.id), user: first.user?.id }),
-  clear: () => go({ watched: [], user: first.user?.id }),
+  add: (entry) => go({ watched: [...chosen().watched, entry.id], user: null, why: null }),
+  remove: (entry) => go({ watched: chosen().watched.filter((id) => id !== entry.id), why: null }),
+  clear: () => go({ watched: [], user: first.user?.id, why: null }),
+};
+const seeds = {
+  side: (like) => go({ like, seeds: [] }),
+  add: (like, id) => chosen().seeds.includes(id) || go({ like, seeds: [...chosen().seeds, id] }),
+  remove: (id) => go({ seeds: chosen().seeds.filter((one) => one !== id) }),
+  clear: () => go({ seeds: [] }),
 };
 
-async function answersOf(side, state, signal) {
-  const rows = model.directions.filter((d) => d.query === side);
-  const asked = rows.map((d) => {
-    if (side === "user" && state.watched.length) return folded(d.name, state.watched, signal);
-    return state[side] == null ? null : one(d.name, state[side], signal);
-  });
+/** The questions of a row, by panel. */
+function questionsOf(side, state) {
+  const who = asked(state), known = `history-${side}`;
+  const all = model.directions.filter((d) => d.query === side)
+    .map((d) => [d.name, questions.ranking(d, who, optionsOf(state, d.name))]);
+  if (who[side] != null) all.push([known, questions.history(side, who[side], optionsOf(state, known))]);
+  return Object.fromEntries(all.filter(([, question]) => question));
+}
+
+async function answersOf(side, asking, signal) {
   try {
-    const answers = await Promise.all(asked);
-    return Object.fromEntries(rows.map((d, n) => [d.name, answers[n]]));
+    const answers = await Promise.all(Object.values(asking).map((question) => answer(question, signal)));
+    return Object.fromEntries(Object.keys(asking).map((name, n) => [name, answers[n]]));
   } catch (error) {
     error.side = side;
     throw error;
   }
 }
 
-function rowsOf(state, user, item) {
-  const note = (answers) => Object.values(answers).find(Boolean)?.results.length ? "" : "nothing to show";
-  const who = user.user2item?.query;
-  const what = item.item2item?.query;
-  return [
-    { side: "user", title: state.watched.length ? "somebody new" : who ? named("", who).trim() : "nobody", note: note(user), answers: user },
-    { side: "item", title: what ? named("", what).trim() : "nothing", note: what && what.label !== String(what.id) ? `id ${what.id}` : note(item), answers: item },
-  ];
+/** The labels of ids of a side. */
+async function entries(side, ids) {
+  if (!ids.length) return [];
+  const known = await places(side, ids);
+  return known.ids.map((id, n) => ({ id, label: known.labels[n] }));
+}
+
+function rowsOf(state, asking, [user, item], watched) {
+  const who = user.user2item?.query, what = item.item2item?.query;
+  const answers = [state.watched.length ? { ...user, "history-user": { results: watched, count: watched.length } } : user, item];
+  const titles = [state.watched.length ? "somebody new" : who ? named("", who).trim() : "nobody", what ? named("", what).trim() : "nothing"];
+  const note = (query) => (query && query.label !== String(query.id) ? `id ${query.id}` : "");
+  return SIDES.map((side, n) => ({ side, title: titles[n], note: note([who, what][n]), questions: asking[n], answers: answers[n] }));
 }
 
 async function render() {
@@ -84,103 +116,104 @@ async function render() {
   const { signal } = running;
   const state = chosen();
   byId("grid").ariaBusy = "true";
-  if (state.start) return begin(state, signal);
-  // one side may be unknown while the other answers
-  const settled = await Promise.allSettled(["user", "item"].map((side) => answersOf(side, state, signal)));
-  if (signal.aborted) return;
-  const [user, item] = settled.map((result) => result.value ?? {});
-  const failed = settled.filter((result) => result.status === "rejected");
-  byId("alert").hidden = true;
-  failed.forEach((result) => fail(result.reason));
-  const rows = rowsOf(state, user, item);
-  drawGrid(model.directions, rows, choose, (entry) => because(state, entry.id, signal));
-  document.title = `${rows[0].title} × ${rows[1].title} · mfrec`;
-  byId("grid").ariaBusy = "false";
-  const about = item.item2item?.query ?? null;
+  map.show(state.view, state.colour);
   try {
-    await Promise.all([
-      person(state, about, signal),
-      light(state, { ...user, ...item }),
-      failed.length ? drawBecause(null) : because(state, state.item, signal),
-    ]);
+    const [user, item] = starts(state) ? await begin(state, signal) : await show(state, signal);
+    if (!signal.aborted) await drawAlike(state, { user, item }, signal);
   } catch (error) {
     fail(error);
   }
+}
+
+/** Show who and what are asked for; return the entries of both. */
+async function show(state, signal) {
+  const asking = SIDES.map((side) => questionsOf(side, state));
+  // one side may be unknown while the other answers
+  const [settled, watched] = await Promise.all([
+    Promise.allSettled(SIDES.map((side, n) => answersOf(side, asking[n], signal))), entries("item", state.watched)]);
+  if (signal.aborted) return [];
+  const answers = settled.map((result) => result.value ?? {});
+  const failed = settled.filter((result) => result.status === "rejected");
+  byId("alert").hidden = true;
+  failed.forEach((result) => fail(result.reason));
+  const rows = rowsOf(state, asking, answers, watched);
+  grid.draw(state, rows);
+  document.title = `${rows[0].title} × ${rows[1].title} · mfrec`;
+  byId("grid").ariaBusy = "false";
+  const [user, item] = answers;
+  drawPerson(watched, item.item2item?.query ?? null, watchers);
+  // an item that was not chosen explains nothing: the first recommendation does
+  const about = state.why ?? state.item ?? user.user2item?.results[0]?.id ?? first.item?.id;
+  await Promise.all([
+    light(state, { ...user, ...item }),
+    failed.length ? drawBecause(null) : because(state, signal, about),
+  ]);
+  return [user.user2item?.query, item.item2item?.query];
 }
 
 /** Show the first page: nobody is asked for, so it is what is popular and who is active. */
 async function begin(state, signal) {
+  const asking = ["item", "user"].map((side) => questions.popular(side, optionsOf(state, `popular-${side}`)));
+  const answers = await Promise.all(asking.map((question) => answer(question, signal)));
+  if (signal.aborted) return [];
+  byId("alert").hidden = true;
+  grid.drawStart(state, asking.map((question, n) => ({ question, answer: answers[n] })));
+  drawBecause(null);
+  drawPerson([], null, watchers);
+  document.title = "mfrec explorer";
+  byId("grid").ariaBusy = "false";
+  await map.light([], answers.flatMap(({ side, results }) => results.map(({ id }) => [side, id])));
+  return [];
+}
+
+async function because(state, signal, item) {
+  const { user, watched } = asked(state);
+  const who = watched.length ? watched.map((id) => `history=${encodeURIComponent(id)}`).join("&") : `user=${encodeURIComponent(user)}`;
+  if (item == null || (user == null && !watched.length)) return drawBecause(null);
   try {
-    const answers = await Promise.all(["item", "user"].map((side) => popular(side, signal)));
-    if (signal.aborted) return;
-    byId("alert").hidden = true;
-    drawStart(answers, choose);
-    drawBecause(null);
-    document.title = "mfrec explorer";
-    byId("grid").ariaBusy = "false";
-    await Promise.all([
-      person(state, null, signal),
-      map.light([], answers.flatMap(({ side, results }) => results.map(({ id }) => [side, id]))),
-    ]);
+    const found = await explain(who, item, signal);
+    if (!signal.aborted) drawBecause(found, found.user ? named("user", found.user) : "somebody new", choose);
   } catch (error) {
     fail(error);
   }
 }
 
-async function because(state, item, signal) {
-  const who = state.watched.length
-    ? state.watched.map((id) => `history=${encodeURIComponent(id)}`).join("&")
-    : `user=${encodeURIComponent(state.user)}`;
-  if (item == null || (state.user == null && !state.watched.length)) return drawBecause(null);
-  try {
-    const answer = await explain(who, item, signal);
-    if (!signal.aborted) drawBecause(answer, answer.user ? named("user", answer.user) : "somebody new", choose);
-  } catch (error) {
-    fail(error);
-  }
-}
-
-async function person(state, item, signal) {
-  const known = state.watched.length ? await places("item", state.watched) : { ids: [], labels: [] };
-  const watched = known.ids.map((id, n) => ({ id, label: known.labels[n] }));
-  if (!signal.aborted) drawPerson(watched, item, watchers);
+async function drawAlike(state, offered, signal) {
+  const question = state.seeds.length ? questions.lookalikes(state.like, state.seeds, optionsOf(state, "alike")) : null;
+  const [known, found] = await Promise.all([entries(state.like, state.seeds), question && answer(question, signal)]);
+  if (!signal.aborted) alike.draw(state, known, offered, question, found);
 }
 
 function light(state, answers) {
   const user = answers.user2item, item = answers.item2item;
-  const asked = [
+  const rings = [
     ...(item ? [["item", item.query.id]] : []),
     ...(user?.query ? [["user", user.query.id]] : []),
     ...(user ? state.watched.map((id) => ["item", id]) : []),
   ];
-  const found = Object.values(answers).filter(Boolean).flatMap((a) => a.results.map((r) => [a.target, r.id]));
-  return map.light(asked, found);
-}
-
-function drawBanner() {
-  const { version, check, counts, indexes, refused } = model;
-  const recalls = indexes.flatMap(({ target, similarity, recall }) =>
-    Object.entries(recall).slice(0, 1).map(([k, value]) => `${target} ${similarity} ${value.toFixed(3)} (@${k})`));
-  byId("banner").replaceChildren(
-    "model ", make("b", { textContent: version }),
-    check ? make("span", { className: check.verdict === "good" ? "" : "refused", textContent: ` · check: ${check.verdict}` }) : "",
-    ` · ${counts.users.toLocaleString("en")} users × ${counts.items.toLocaleString("en")} items × ${counts.factors} factors · index recall: `,
-    recalls.join(", ") || indexes.every((i) => i.backend === "exact") ? recalls.join(", ") || "exact" : "not measured",
-    refused ? make("span", { className: "refused", textContent: ` · version ${refused.version} was refused: ${refused.reason}` }) : "");
+  const lists = model.directions.map((d) => answers[d.name]).filter(Boolean);
+  return map.light(rings, lists.flatMap((list) => list.results.map((row) => [list.target, row.id])));
 }
 
 async function start() {
   try {
-    model = await ask("/v1/model");
-    drawBanner();
-    first = await map.load();
+    const [about, ...most] = await Promise.all([ask("/v1/model"), ...SIDES.map((side) => chart(side, 1))]);
+    model = about;
+    drawBanner(byId("banner"), model);
+    grid ??= setUpGrid(model, tune, choose, why);
+    alike ??= setUpAlike(model.limits, { ...seeds, tune, choose, fail, show: circle });
+    first = Object.fromEntries(most.map((one) => [one.side, one.ids.length ? { id: one.ids[0], label: one.labels[0] } : null]));
     begun = true;
-    await render();
+    // the panels are asked for first
+    await Promise.all([render(), map.load(model.limits.points)]);
+    map.show(chosen().view, chosen().colour);
   } catch (error) {
-    byId("banner").textContent = "No model";
+    if (!begun) byId("banner").textContent = "No model";
     fail(error);
   }
 }
+
+const circle = (pairs) => map.circle(pairs).catch(fail);
 
 onVersion((version) => {
   // a new model was swapped in: its numbers, places and answers replace the old ones
@@ -189,6 +222,12 @@ onVersion((version) => {
     start();
   }
 });
-setUpSearch(choose, fail);
+setUpSearch({ input: byId("query"), list: byId("found"), sides: () => [["item", 7], ["user", 4]], pick: choose, fail, show: circle });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
+    event.preventDefault();
+    byId("query").focus();
+  }
+});
 addEventListener("popstate", () => begun && render());
 start();

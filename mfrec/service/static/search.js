@@ -1,20 +1,23 @@
-// The search box: a combobox over both sides, worked by keyboard, mouse or finger.
+// A search box: a combobox over one side or both, worked by keyboard, mouse or finger.
 
 import { search } from "./api.js";
-import { byId, make } from "./dom.js";
+import { make } from "./dom.js";
 
-const SIDES = [["item", "Items", 7], ["user", "Users", 4]];
+const TITLES = { item: "Items", user: "Users" };
 const PAUSE = 120;
 
-/** Set up the box; `choose(side, entry)` is called with what was picked, `fail(error)` with what went wrong. */
-export function setUpSearch(choose, fail) {
-  const input = byId("query");
-  const list = byId("found");
+/**
+ * Set up a box. `sides()` gives pairs of a side and how many to find of it; `pick(side, entry)` is called with what
+ * was picked, `fail(error)` with what went wrong, `show(pairs)` with what is found and with nothing once it closes.
+ */
+export function setUpSearch({ input, list, sides, pick: choose, fail, show: found = () => {} }) {
   let timer, controller, at = -1, entries = [];
 
-  const options = () => [...list.querySelectorAll("[role=option]")];
+  const options = () => [...list.querySelectorAll(".option")];
   const close = () => {
+    clearTimeout(timer);
     controller?.abort();
+    if (!list.hidden) found([]);
     list.hidden = true;
     at = -1;
     input.setAttribute("aria-expanded", "false");
@@ -31,30 +34,32 @@ export function setUpSearch(choose, fail) {
   const pick = (place) => {
     const [side, entry] = entries[place] ?? [];
     if (!entry) return;
-    clearTimeout(timer);
     close();
     input.value = "";
     choose(side, entry);
   };
   const show = (groups) => {
-    entries = groups.flatMap(([side, , results]) => results.map((entry) => [side, entry]));
+    entries = groups.flatMap(([side, results]) => results.map((entry) => [side, entry]));
     list.replaceChildren();
     let n = 0;
-    for (const [side, title, results] of groups) {
-      if (results.length) list.append(make("p", { role: "presentation", textContent: title }));
+    for (const [side, results] of groups) {
+      const title = make("p", { role: "presentation", id: `${list.id}-${side}`, textContent: TITLES[side] });
+      const group = make("div", { role: "group", aria: { labelledby: title.id } }, title);
+      if (results.length) list.append(group);
       for (const entry of results) {
         const place = n++;
         const id = String(entry.id) === entry.label ? "" : String(entry.id);
-        list.append(make("div",
-          { className: "option", role: "option", id: `option-${place}`, data: { side }, aria: { selected: "false" },
+        group.append(make("div",
+          { className: "option", role: "option", id: `${list.id}-${place}`, data: { side }, aria: { selected: "false" },
             onpointerdown: (event) => event.preventDefault(), onclick: () => pick(place) },
           make("span", { textContent: entry.label }), make("small", { textContent: id })));
       }
     }
-    if (!n) list.append(make("p", { role: "presentation", textContent: "Nothing is like that. Try fewer letters." }));
+    if (!n) list.append(make("div", { role: "option", aria: { disabled: "true", selected: "false" }, className: "nothing", textContent: "Nothing is like that. Try fewer letters." }));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
     if (n) mark(0);
+    found(entries.map(([side, { id }]) => [side, id]));
   };
   const look = async () => {
     const text = input.value.trim();
@@ -63,9 +68,10 @@ export function setUpSearch(choose, fail) {
     controller = new AbortController();
     const { signal } = controller;
     try {
-      const answers = await Promise.all(SIDES.map(([side, , limit]) => search(side, text, limit, signal)));
+      const asked = sides();
+      const answers = await Promise.all(asked.map(([side, limit]) => search(side, text, limit, signal)));
       if (signal.aborted) return;
-      show(SIDES.map(([side, title], n) => [side, title, answers[n].results]));
+      show(asked.map(([side], n) => [side, answers[n].results]));
       // what the list is an answer to: while somebody types, it may be to the first letters only
       list.dataset.query = text;
     } catch (error) {
@@ -88,10 +94,4 @@ export function setUpSearch(choose, fail) {
     keys[event.key]();
   });
   input.addEventListener("blur", close);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName)) {
-      event.preventDefault();
-      input.focus();
-    }
-  });
 }
