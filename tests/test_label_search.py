@@ -232,6 +232,11 @@ def test_only_what_is_like_something_else_needs_the_library() -> None:
     assert (before, after) == ("False", "True")
 
 
+def test_a_number_is_no_slip_of_another(titled: LabelSearch) -> None:
+    assert titled.find("1997") == []
+    assert [match.id for match in titled.find("1996")] == [2]
+
+
 def test_a_side_of_a_model_is_searched_by_its_labels(text_model: Recommender) -> None:
     search = LabelSearch.of(text_model, "item")
     assert search.one("título é11") == "é11"

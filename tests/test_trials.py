@@ -15,6 +15,7 @@ from mfrec import Interactions, splits
 from mfrec.errors import ArtifactError, DataError, ParameterError
 from mfrec.training.params import ALSParams
 from mfrec.tuning.space import SPACE
+from mfrec.tuning.trials import alone
 from mfrec.tuning.tune import Tuned, tune
 from tests.conftest import random_interactions
 from tests.params import given_params
@@ -66,6 +67,15 @@ def swapped() -> Interactions:
     often = pd.Series(frame["item"]).duplicated(keep=False) & (frame["user"] == LIKES.ids.user.id(0))
     frame.loc[np.flatnonzero(often)[0], "item"] = LIKES.ids.item.id(min(free))
     return Interactions.from_frame(frame)
+
+
+def test_one_search_at_a_time_writes_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    with alone(log), pytest.raises(ParameterError, match=r"trials\.jsonl is in use by another search: wait"):
+        search(log)
+    # nothing was written, so nothing stays
+    assert not log.exists()
+    assert len(search(log).trials) == 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +202,7 @@ def test_the_journal_of_another_study_is_left_alone(tmp_path: Path) -> None:
     journal = optuna.storages.journal.JournalFileBackend(str(tmp_path / "mine"))
     optuna.create_study(storage=optuna.storages.JournalStorage(journal), study_name="mine")
     before = (tmp_path / "mine").read_bytes()
-    with pytest.raises(DataError, match="its metric is not told, here it is ndcg@5; name another file"):
+    with pytest.raises(DataError, match="its users is not told, here it is 60; name another file"):
         search(tmp_path / "mine")
     assert (tmp_path / "mine").read_bytes() == before
 

@@ -55,6 +55,8 @@ def lookalikes(
     if out is not None and as_json:
         raise ParameterError("give either --out or --json: the ending of --out says what is written")
     write = None if out is None else writer_of(out)
+    if out is not None and out.exists() and Path(file).exists() and out.samefile(file):
+        raise ParameterError(f"--seeds and --out both name {out}: the answer would take the place of the seeds")
     model = load(folder)
     if labels and model.labels[side] is None:
         raise ParameterError(f"--labels: the {side}s of the model have none, fit it with --{side}-label-col")
@@ -72,7 +74,7 @@ def lookalikes(
         told = {"side": side, "seeds": len(seeds.numbers), "repeated": seeds.repeated, "unknown": seeds.unknown}
         print_json({**told, **ranking.to_json()})
     else:
-        click.secho(f"most like {len(seeds.numbers)} {side}s", bold=True)
+        click.secho(f"most like {len(seeds.numbers)} {side}{'s' * (len(seeds.numbers) != 1)}", bold=True)
         click.echo(table(ranking_rows(ranking)) if len(ranking) else "nothing is eligible")
 
 

@@ -31,7 +31,7 @@ SHOWN = (*SPACE, *BY_TIME)
 @click.command()
 @click.argument("source")
 @click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the search.")
-@click.option("--trials", type=int, help="End after so many trials, if that is sooner.")
+@click.option("--trials", type=int, help="End after so many trials of this call, if that is sooner.")
 @click.option("--metric", default="ndcg@20", show_default=True, help="What to maximise on held-out parts.")
 @click.option(
     "--split",

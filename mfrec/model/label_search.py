@@ -148,7 +148,8 @@ class LabelSearch:
             return []
         best = self._held(query)[:limit]
         similarities = np.ones(len(best))
-        if len(best) < limit:
+        # a number is no slip of another number
+        if len(best) < limit and not query.isdecimal():
             alike = self._alike(query)
             alike[best] = 0
             near = np.flatnonzero(alike >= _LEAST_FOUND)

@@ -300,6 +300,8 @@ class Recommender:
         DataError
             When they are those of another model, or of another fit.
         """
+        if not isinstance(found, Segmentation):
+            raise DataError(f"segments must be what model.segments() returns, got {type(found).__name__}")
         if not found.belongs_to(self.ids[found.side], self.factors.same_side[found.side]):
             raise DataError(
                 f"these {found.side} segments are not of this model: find them again with its own segments()"

@@ -198,7 +198,7 @@ class Segmentation(Sequence[Segment]):
     def __repr__(self) -> str:
         """Say how many segments there are and of what, with a line for each of the first."""
         head = f"Segmentation({len(self)} segments of {len(self.ids[self.side])} {self.side}s)"
-        rows = [f"{s.number:4} {s.size:8}  {s.name}" for s in self[: html.ROWS]]
+        rows = [f"{s.number:4} {s.size:8}  {s.name!r}" for s in self[: html.ROWS]]
         more = [f"{len(self) - html.ROWS} more"] if len(self) > html.ROWS else []
         return "\n".join([head, *rows, *more])
 

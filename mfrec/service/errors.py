@@ -36,6 +36,7 @@ KINDS: dict[str, Kind] = {
     "invalid": Kind(422, "The request is outside the limits"),
     "internal": Kind(500, "The service made a mistake"),
     "not-ready": Kind(503, "No model is being served", {"retry-after": "1"}),
+    "busy": Kind(503, "Too many allocations are being made", {"retry-after": "5"}),
     "overdue": Kind(503, "The answer took too long", {"retry-after": "5"}),
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, cast
@@ -28,6 +29,8 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 _HEAVY = 2000
 # and candidates that a diverse list may be chosen from, likewise
 _HEAVY_POOL = 200
+# allocations that are made or wait in one process
+_QUEUED = 16
 
 
 IdInPath = Annotated[str, Path(max_length=LONGEST_ID, description="An external id")]
@@ -175,7 +178,7 @@ def add(router: APIRouter, context: Context) -> None:
         "/v1/allocate",
         _allocate(context, schemas.allocation_model(context.settings.limits)),
         methods=["POST"],
-        responses={200: {"model": schemas.Allocation}, **problems("unknown-id")},
+        responses={200: {"model": schemas.Allocation}, **problems("unknown-id", "busy")},
         operation_id="allocate",
         summary="Who is offered what, where items have limited stock?",
         route_class_override=StrictRoute,
@@ -255,13 +258,22 @@ def _answer(live: ServedModel, direction: Direction, asked: schemas.Ask) -> Resp
 
 
 def _allocate(context: Context, model: type[schemas.AskAllocation]) -> Endpoint:
+    # a thread of its own: an allocation may take seconds, and goes on where its request was given up
+    pool, asked = ThreadPoolExecutor(1), set[Future[Response]]()
+
     async def allocate(body: Annotated[Any, Body()]) -> Response:
+        """Say who is offered what, so that no item exceeds its units; one request after the other."""
         live, pairs = context.live(), context.settings.limits.pairs
+        asked.difference_update([one for one in asked if one.done()])
+        if len(asked) >= _QUEUED:
+            raise ProblemError("busy", f"{_QUEUED} allocations are being made or wait: try again later.")
 
         def answer() -> Response:
             return reply(live, handlers.allocation(live, cast(schemas.AskAllocation, body), pairs))
 
-        return await asyncio.to_thread(answer)
+        own = pool.submit(answer)
+        asked.add(own)
+        return await asyncio.wrap_future(own)
 
     allocate.__annotations__["body"] = model
     return allocate

@@ -74,6 +74,8 @@ def check_target(path: str | PathLike[str]) -> Path:
     final = _real(path)
     if final.exists() and not (final.is_dir() and (not any(final.iterdir()) or manifest.belongs(final))):
         raise ArtifactError(f"{final} exists and is not a model folder of mfrec: choose another path")
+    if final.parent.name == "versions" and (final.parent.parent / "current").is_file():
+        raise ArtifactError(f"{final} is a version of a store, which never changes: save elsewhere, then publish that")
     # the model is written beside its final name; folders that are missing are made
     parent = next(folder for folder in final.parents if folder.exists())
     if not parent.is_dir():

@@ -1,12 +1,15 @@
 """The trials of a search: a study of Optuna, in memory or in a journal file that the search goes on from."""
 
+import fcntl
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mfrec.errors import DataError, MfrecError
+from mfrec.errors import DataError, MfrecError, ParameterError
 from mfrec.storage.atomic import check_file
 from mfrec.training.params import ALSParams
 
@@ -41,6 +44,26 @@ def require_optuna() -> Any:
         raise MfrecError("tuning needs optuna: pip install 'mfrec[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
+
+
+@contextmanager
+def alone(path: Path | None) -> Iterator[None]:
+    """Keep other searches away from a log until the block ends; ParameterError where one is at it."""
+    if path is None:
+        yield
+        return
+    check_file(path)
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ParameterError(f"{path} is in use by another search: wait, or name another file") from None
+        try:
+            yield
+        finally:
+            # of a search that was refused nothing stays
+            if not file.tell() and not path.stat().st_size:
+                path.unlink()
 
 
 def open_study(path: Path | None, search: dict[str, Any]) -> Any:
@@ -95,12 +118,13 @@ def _storage(optuna: Any, path: Path, search: dict[str, Any]) -> Any:
     try:
         # Optuna forgives a last line that says nothing, and cannot read what comes to stand after it
         *lines, unfinished = content.split(b"\n")
-        json.loads(b"[" + b",".join(lines) + b"]")
+        for number, line in enumerate(lines, 1):
+            _require_json(path, number, line)
         lock = journal.JournalFileOpenLock(str(path), grace_period=_GRACE)
         storage = optuna.storages.JournalStorage(journal.JournalFileBackend(str(path), lock))
         studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
     except (AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged: {error!r}; name another file") from None
+        raise DataError(f"{path} is damaged: its lines do not follow from one another; name another file") from error
     for study in studies:
         _check(path, study, search)
     if unfinished:
@@ -108,6 +132,15 @@ def _storage(optuna: Any, path: Path, search: dict[str, Any]) -> Any:
         with path.open("r+b") as file:
             file.truncate(len(content) - len(unfinished))
     return storage
+
+
+def _require_json(path: Path, number: int, line: bytes) -> None:
+    try:
+        json.loads(line)
+    except (RecursionError, ValueError):
+        raise DataError(
+            f"{path} line {number} is damaged: {_shown(line)}; take that line out, or name another file"
+        ) from None
 
 
 def _check(path: Path, study: Any, search: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from mfrec.training.regularization import derive
 from mfrec.tuning.folds import folds_of
 from mfrec.tuning.params_file import interactions_hash
 from mfrec.tuning.space import Space, without_extensions
-from mfrec.tuning.trials import Trial, done, open_study, require_optuna
+from mfrec.tuning.trials import Trial, alone, done, open_study, require_optuna
 
 # a trial is compared with the others after so many iterations on its first part, then after each part
 RUNG = 3
@@ -139,7 +139,7 @@ def tune(
         When Optuna is not installed.
     ParameterError
         For an unknown metric or split, a budget that is not positive, parts out of range or beside a given validation
-        part, or a log that cannot be written.
+        part, or a log that cannot be written or that another search is at.
     DataError
         When the log is damaged or of another search, there is nothing to learn from, or there are no times to split by.
     """
@@ -155,8 +155,9 @@ def tune(
     by_time = split == "time" and validation is None
     search = _Search(folds, metric, k, without_extensions(derived) if plain else derived, plain, seed, by_time)
     try:
-        study = open_study(resume, search.described())
-        interrupted = search.run(study, trials, 60 * minutes, progress)
+        with alone(resume):
+            study = open_study(resume, search.described())
+            interrupted = search.run(study, trials, 60 * minutes, progress)
     except OSError as error:
         raise ArtifactError(f"cannot write {resume}: {why_not_written(error)}") from error
     return Tuned(metric, search.trials(study), interrupted)
@@ -178,14 +179,14 @@ class _Search:
         """Return all that decides which trials are made and what they score; the number of threads does not."""
         train, held_out = self.folds[0]
         return {
+            "users": train.shape[0],
+            "items": train.shape[1],
             "metric": self.metric,
             "seed": self.seed,
             "plain": self.plain,
             "split": "time" if self.by_time else "random",
             "parts": len(self.folds),
             **{f"base {name}": value for name, value in asdict(self.base).items() if name != "threads"},
-            "users": train.shape[0],
-            "items": train.shape[1],
             "training interactions": len(train),
             "validation interactions": len(held_out),
             "hash of the training part": interactions_hash(train, pairs_only=False),

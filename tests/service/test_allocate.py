@@ -1,14 +1,17 @@
 """``POST /v1/allocate``: the library's allocation, within limits."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from mfrec.service import handlers, routes
 from mfrec.service.settings import Limits
 from tests.service.conftest import MakeModel, Serve, with_large_ids
 from tests.service.test_api import Folders, check_problem
-from tests.waiting import wait_for
+from tests.waiting import LIMIT, wait_for
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,29 @@ def test_the_answer_is_the_librarys(client: httpx.Client, make_model: MakeModel,
 )
 def test_what_cannot_be_meant_is_refused(client: httpx.Client, body: Any, kind: str, sentence: str) -> None:
     check_problem(client.post("/v1/allocate", json=body), kind, sentence)
+
+
+def test_too_many_at_once_are_refused_and_the_rest_of_the_service_goes_on(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, going, allocation = threading.Event(), threading.Event(), handlers.allocation
+
+    def wait(*arguments: Any) -> Any:
+        begun.set()
+        going.wait(LIMIT)
+        return allocation(*arguments)
+
+    monkeypatch.setattr(handlers, "allocation", wait)
+    monkeypatch.setattr(routes, "_QUEUED", 1)
+    client, asked = serve(), {"stock": [{"id": 1, "units": 1}]}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/v1/allocate", json=asked)
+        assert begun.wait(LIMIT)
+        check_problem(client.post("/v1/allocate", json=asked), "busy", "1 allocations are being made or wait")
+        assert client.post("/v1/lookalikes", json={"side": "user", "seeds": [1]}).status_code == 200
+        going.set()
+        assert first.result(LIMIT).status_code == 200
+    assert client.post("/v1/allocate", json=asked).status_code == 200
 
 
 def test_large_allocations_are_refused(serve: Serve) -> None:
