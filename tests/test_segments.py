@@ -223,7 +223,7 @@ def test_a_store_verifies_and_keeps_them(segmented: Recommender, saved: Path, tm
     name = publish(saved, tmp_path / "store")
     version = Store(tmp_path / "store").folder(name)
     with pytest.raises(
-        mfrec.ArtifactError, match="is a version of a store, which never changes: save elsewhere, then pub"
+        mfrec.ArtifactError, match="is a version of a store, which never changes: save elsewhere"
     ):
         mfrec.load(version).save(version)
     assert files(version) == files(saved)
