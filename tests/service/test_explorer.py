@@ -234,7 +234,7 @@ def test_the_history_stands_beside_the_recommendations(
     assert model.labels.item is not None
     most = sorted(seen, key=lambda n: -model.adjacency.item.degree[n])[:3]
     assert page.results("history-user") == [model.labels.item[n] for n in most]
-    assert page.text("[data-direction=history-user] .note") == f"3 of {len(seen)} items, by popularity"
+    assert page.text("[data-direction=history-user] .note") == f"3 of {len(seen)} items, the most popular first"
     users = [model.ids.user.id(n) for n in model.adjacency.item.of(model.ids.item.number(2)).tolist()]
     assert {f"user {key}" for key in users} >= {*page.results("history-item")}
     assert page.errors() == []

@@ -46,7 +46,7 @@ export function setUpGrid(model, tune, choose, why) {
         const [target, , whose] = HISTORY[side];
         cells.get(named).show(state, questions[named], known, {
           empty: "Nothing is known.",
-          text: known ? `${known.results.length.toLocaleString("en")} of ${known.count.toLocaleString("en")} ${target}s${known.order ? ", by popularity" : ""}` : `None ${whose}.`,
+          text: known ? `${known.results.length.toLocaleString("en")} of ${known.count.toLocaleString("en")} ${target}s${known.order ? (target === "item" ? ", the most popular first" : ", the most active first") : ""}` : `None ${whose}.`,
         });
         const directions = model.directions.filter((d) => d.query === side).sort((a, b) => a.target.localeCompare(b.target));
         for (const { name } of directions) cells.get(name).show(state, questions[name], answers[name]);

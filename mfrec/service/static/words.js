@@ -14,7 +14,7 @@ export function quality({ check, counts }) {
   const lists = `Personalised: ${whole(check.users)} users${sample} get ${whole(check.distinct_lists)} different lists`;
   return check.lift == null
     ? `${lists}; nothing was held out to compare with popularity.`
-    : `${lists}; ${short(check.lift)} times better than popularity on held-out data.`;
+    : `${lists}; ${short(check.lift)} times as good as popularity on held-out data.`;
 }
 
 /** The numbers behind it, as pairs of a name and a text. */
