@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 import mfrec
-from mfrec.applications import auction
+from mfrec.applications import allocation, auction
 from mfrec.applications.allocation import allocate
 from mfrec.cli import main
 from mfrec.directions import Pair
@@ -136,6 +137,35 @@ def test_lists_are_made_anew_until_the_gap_is_proved(monkeypatch: pytest.MonkeyP
         assert found.total > found.greedy.total
 
 
+@pytest.mark.parametrize(("score", "per_user"), [("dot", 1), ("lift", 2)])
+def test_items_without_units_change_nothing_but_what_is_left(score: Literal["dot", "lift"], per_user: int) -> None:
+    model = market(3, 100, 60)
+    stock = dict.fromkeys(model.ids.item, 1)
+    none = list(stock)[::6]
+    found = allocate(model, stock | dict.fromkeys(none, 0), score=score, per_user=per_user)
+    asked = {item: units for item, units in stock.items() if item not in none}
+    alone = allocate(model, asked, score=score, per_user=per_user)
+    assert found.to_frame().equals(alone.to_frame())
+    assert (found.bound, found.gap, found.greedy) == (alone.bound, alone.gap, alone.greedy)
+    assert found.left == alone.left | dict.fromkeys(none, 0)
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-5, 1.0, 1e5])
+def test_the_optimum_is_found_whatever_the_size_of_scores(scale: float) -> None:
+    model, few = market(6, 24, 8), np.float32(scale)
+    small = replace(model, factors=mfrec.Factors(model.factors.user * few, model.factors.item * few))
+    stock = dict.fromkeys(model.ids.item, 2)
+    found, like = allocate(small, stock, per_user=2), allocate(model, stock, per_user=2)
+    assert found.gap == like.gap == 0
+    assert found.total == pytest.approx(like.total * scale**2, rel=1e-5)
+    assert like.total > like.greedy.total
+
+
+def test_a_model_of_two_users_is_solved() -> None:
+    model = mfrec.fit(mfrec.Interactions.from_arrays([1, 2], [5, 6]))
+    assert model.allocate({5: 1, 6: 1}).gap == 0
+
+
 def test_greedy_takes_pairs_by_descending_score() -> None:
     model = market(4, 50, 7)
     scores = dense(model, "dot", True, None)
@@ -178,8 +208,13 @@ def test_more_units_than_users_are_left_and_some_users_can_be_named() -> None:
 
 def test_nothing_to_offer_is_an_empty_answer() -> None:
     model = market(2, 9, 3)
-    for stock, options in (({3: 0}, {}), ({3: 5}, {"min_score": 1e9})):
-        found = allocate(model, stock, **options)  # type: ignore[arg-type]
+    cases: list[tuple[dict[int, int], dict[str, Any]]] = [
+        ({3: 0}, {}),
+        ({3: 0, 10: 0}, {"per_user": 2, "score": "lift"}),
+        ({3: 5}, {"min_score": 1e9}),
+    ]
+    for stock, options in cases:
+        found = allocate(model, stock, **options)
         assert (len(found), found.total, found.bound, found.gap, found.left) == (0, 0, 0, 0, stock)
         assert found.to_frame().dtypes.astype(str).tolist() == ["int64", "int64", "float32"]
 
@@ -194,6 +229,17 @@ def test_the_same_question_has_the_same_answer() -> None:
     ("stock", "options", "error", "words"),
     [
         ({}, {}, DataError, "the stock has no items"),
+        (
+            [50, 100],
+            {},
+            DataError,
+            "or pairs of an item and its units, got list with an entry of type int",
+        ),
+        (["ab"], {}, DataError, "got list with an entry of type str"),
+        ("ab", {}, DataError, "got str"),
+        (5, {}, DataError, "got int"),
+        (None, {}, DataError, "got NoneType"),
+        (pd.DataFrame({"item": [3], "units": [1]}), {}, DataError, "the stock is a table: give two of its columns"),
         ({3: 1.5}, {}, ParameterError, r"the units of item 3 must be an integer of at least 0, got 1\.5"),
         ({3: -1}, {}, ParameterError, "the units of item 3 must be an integer of at least 0, got -1"),
         ({3: True}, {}, ParameterError, "got True"),
@@ -203,12 +249,21 @@ def test_the_same_question_has_the_same_answer() -> None:
         ({3: 1}, {"users": []}, DataError, "no users"),
         ({3: 1}, {"per_user": 0}, ParameterError, "per_user must be an integer of at least 1, got 0"),
         ({3: 1}, {"min_score": float("nan")}, ParameterError, "min_score"),
+        ({3: 1}, {"exclude_seen": "no"}, ParameterError, "exclude_seen must be True or False, got 'no'"),
         ({3: 1}, {"score": "cosine"}, ParameterError, "unknown score 'cosine': choose dot or lift"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(stock: Any, options: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as refused:
         allocate(market(0, 4, 3), stock, **options)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_stock_may_be_a_series_or_an_array_of_pairs() -> None:
+    model = market(2, 9, 3)
+    asked = allocate(model, {3: 4, 17: 2}).to_frame()
+    assert asked.equals(allocate(model, pd.Series({3: 4, 17: 2})).to_frame())
+    assert asked.equals(allocate(model, np.array([[17, 2], [3, 4]])).to_frame())
 
 
 @pytest.fixture(scope="module")
@@ -260,8 +315,8 @@ def test_the_command_writes_offers_and_tells_the_totals(
         ("item,units\n1,2\n6,\n", "line 3: the units must be an integer of at least 0, got nothing"),
         ("item,units\n1,2\n6,3\n1,4\n", "the stock has item 1 twice, with 2 and 4 units: give it once"),
         ("item,units\n2,2\n", "unknown item id 2"),
-        ("item,units\n", "no rows"),
-        ("1,2\n", "say --no-header"),
+        ("item,units\n", "stock.csv: the table has no rows\n"),
+        ("1,2\n", "say --no-header, and name columns by their position, 0 for the first\n"),
     ],
 )
 def test_a_stock_that_cannot_be_meant_is_one_line(
@@ -273,6 +328,35 @@ def test_a_stock_that_cannot_be_meant_is_one_line(
     assert (code, told, error.count("\n")) == (2, "", 1)
     assert words in error
     assert not out.exists()
+
+
+def test_offers_are_not_written_over_the_stock(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stock, link = tmp_path / "stock.csv", tmp_path / "offers.csv"
+    stock.write_text("item,units\n1,2\n")
+    link.symlink_to(stock)
+    for out in (stock, link):
+        code, told, error = run(capsys, "allocate", folder, "--stock", stock, "--out", out)
+        assert (code, told) == (2, "")
+        assert error.endswith(f"--out {out} is the stock itself: choose another path\n")
+        assert error.count("\n") == 1
+    assert stock.read_text() == "item,units\n1,2\n"
+    assert link.is_symlink()
+
+
+def test_a_gap_is_told_as_what_the_total_lacks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allocation, "EXACT_ITEMS", 0)
+    model, stock = mfrec.load(folder), tmp_path / "stock.csv"
+    units = dict.fromkeys(model.ids.item, 1)
+    stock.write_text("item,units\n" + "".join(f"{item},1\n" for item in units))
+    gap = model.allocate(units).gap
+    assert gap > 0
+    code, told, _ = run(capsys, "allocate", folder, "--stock", stock)
+    assert code == 0
+    assert f"proved: the total is at most {gap:.3%} below the highest\n" in told
 
 
 def test_a_stock_without_header_is_named_by_place(

@@ -76,7 +76,7 @@ def case(source: str, items: int, units: int, per_user: int, score: str) -> dict
         "allocated: total": f"{found.total:,.1f}",
         "reached ": f"{found.reached:,}",
         "left ": f"{sum(found.left.values()):,}",
-        "more": f"{found.total / found.greedy.total - 1:+.2%}",
+        "more": f"{found.total / found.greedy.total - 1:+z.2%}",
         "gap at most": f"{found.gap:.4%}",
         "s": f"{seconds:.2f}",
         "CPU s": f"{busy:.2f}",

@@ -1,7 +1,7 @@
 """Limited stock: who is offered what, so that no item exceeds its units and the total score is highest."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,9 @@ from mfrec.applications.exchange import improve
 from mfrec.arrays import ROUNDING, Matrix, Numbers, Vector
 from mfrec.errors import DataError, ParameterError, check_integer
 from mfrec.model.adjacency import Adjacency
-from mfrec.model.allocation import Allocation, Outcome
+from mfrec.model.allocation import Allocation, Outcome, Stock
 from mfrec.model.ids import Id, IdMap
 from mfrec.model.recommender import Recommender, check_min_score
-
-if TYPE_CHECKING:
-    pass
 
 Score = Literal["dot", "lift"]
 
@@ -31,7 +28,7 @@ _TRIES = 3
 
 def allocate(
     model: Recommender,
-    stock: Mapping[Any, int] | Iterable[tuple[Id, int]],
+    stock: Stock,
     *,
     per_user: int = 1,
     users: Iterable[Id] | None = None,
@@ -43,14 +40,15 @@ def allocate(
 
     The gap to the highest total is proved: it is 0 up to 50 items and 250,000 pairs of a user and an item, and
     otherwise some thousandths; above 1 % the steps of the auction are made smaller. Pairs that score 0 or less are
-    never offered.
+    never offered, and items of 0 units play no part but stand in ``left``.
 
     Parameters
     ----------
     model
         A fitted model.
     stock
-        Units per item, 0 or more.
+        Units per item, 0 or more: a dict, a pandas Series or whatever else has ``items()``, or pairs of an item and its
+        units.
     per_user
         How many items a user gets at most.
     users
@@ -67,7 +65,7 @@ def allocate(
     Raises
     ------
     DataError
-        For a stock or users without entries, and for a repeated item.
+        For a stock that is neither, a stock or users without entries, and for a repeated item.
     UnknownIdError
         For an item or a user that the model does not know.
     ParameterError
@@ -75,31 +73,35 @@ def allocate(
     """
     check_integer("per_user", per_user, 1)
     check_min_score(min_score)
+    if not isinstance(exclude_seen, bool | np.bool_):
+        raise ParameterError(f"exclude_seen must be True or False, got {exclude_seen!r}")
     if score not in get_args(Score):
         raise ParameterError(f"unknown score {score!r}: choose {' or '.join(get_args(Score))}")
     items, units = _stock(model.ids.item, stock)
     rows = np.arange(len(model.ids.user)) if users is None else np.unique(model.ids.user.numbers(users))
     if not len(rows):
         raise DataError("there are no users to allocate to")
-    vectors = model.factors.item[items]
+    # what nobody can have must not count for the bound
+    given = np.flatnonzero(units)
+    vectors = model.factors.item[items[given]]
     market = Market(
         users=model.factors.user if users is None else model.factors.user[rows],
         items=vectors,
-        offsets=_means(model.factors.user, vectors) if score == "lift" else np.zeros(len(items), np.float32),
-        excluded=_seen(model.adjacency.item, items, rows) if exclude_seen else Adjacency.empty(len(rows)),
-        units=units,
-        per_user=min(per_user, len(items)),
+        offsets=_means(model.factors.user, vectors) if score == "lift" else np.zeros(len(given), np.float32),
+        excluded=_seen(model.adjacency.item, items[given], rows) if exclude_seen else Adjacency.empty(len(rows)),
+        units=units[given],
+        per_user=min(per_user, len(given)),
         min_score=0.0 if min_score is None else min_score,
     )
     greedy, best, bound = _solved(market)
-    scores = best.scores.astype(np.float32)
-    order = np.lexsort((best.items, -scores, best.users))
+    scores, taken = best.scores.astype(np.float32), given[best.items]
+    order = np.lexsort((taken, -scores, best.users))
     total = best.total
     names = model.ids.item.ids(items)
-    left = units - np.bincount(best.items, minlength=len(items))
+    left = units - np.bincount(taken, minlength=len(items))
     return Allocation(
         users=_ids(model.ids.user, rows[best.users[order]]),
-        items=_ids(model.ids.item, items[best.items[order]]),
+        items=_ids(model.ids.item, items[taken[order]]),
         scores=scores[order],
         total=total,
         bound=max(bound, total),
@@ -144,9 +146,9 @@ def _improved(market: Market, near: Match) -> Match:
     return Match(users, items, market.pair_scores(users, items), prices)
 
 
-def _stock(ids: IdMap, stock: Mapping[Any, int] | Iterable[tuple[Id, int]]) -> tuple[Numbers, Numbers]:
+def _stock(ids: IdMap, stock: Stock) -> tuple[Numbers, Numbers]:
     """Return the items of a stock, ascending, and their units."""
-    pairs = list(stock.items() if isinstance(stock, Mapping) else stock)
+    pairs = _pairs(stock)
     if not pairs:
         raise DataError("the stock has no items: give units per item, as {item: units}")
     items = ids.numbers([item for item, _ in pairs])
@@ -158,6 +160,22 @@ def _stock(ids: IdMap, stock: Mapping[Any, int] | Iterable[tuple[Id, int]]) -> t
         first, second = units[order][twice[0] : twice[0] + 2].tolist()
         raise DataError(f"the stock has item {item!r} twice, with {first} and {second} units: give it once")
     return items[order], units[order]
+
+
+def _pairs(stock: Any) -> list[tuple[Id, Any]]:
+    """Return pairs of an item and its units; DataError for what holds none."""
+    if hasattr(stock, "columns"):
+        raise DataError("the stock is a table: give two of its columns, as in zip(table['item'], table['units'])")
+    items = getattr(stock, "items", None)
+    entries = items() if callable(items) else stock
+    got = type(stock).__name__
+    if isinstance(entries, Iterable) and not isinstance(entries, str | bytes):
+        pairs = list(entries)
+        odd = [one for one in pairs if isinstance(one, str | bytes) or not hasattr(one, "__len__") or len(one) != 2]
+        if not odd:
+            return [(item, units) for item, units in pairs]
+        got += f" with an entry of type {type(odd[0]).__name__}"
+    raise DataError(f"the stock must be {{item: units}}, or pairs of an item and its units, got {got}")
 
 
 def _seen(adjacency: Adjacency, items: Numbers, rows: Numbers) -> Adjacency:

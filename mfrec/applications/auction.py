@@ -48,7 +48,7 @@ class Market:
     excluded
         Per user, the items that must not be assigned.
     units
-        How many users an item may be assigned to.
+        How many users an item may be assigned to, at least 1.
     per_user
         How many items a user may get.
     min_score
@@ -159,8 +159,7 @@ class _Matching:
         self.held = np.zeros((n, width), bool)
         self.guard = np.full(n, np.inf)
         self.need = np.full(n, self.per_user)
-        # an item without units has no price that anybody would pay
-        self.prices = np.where(self.units > 0, 0.0, np.inf)
+        self.prices = np.zeros(m)
         self.users, self.taken, self.bids = NOTHING, NOTHING, np.zeros(0)
         self.random = np.random.default_rng(0)
 
@@ -190,8 +189,7 @@ class _Matching:
         items = self.items[row, place].astype(np.int64)
         order = np.lexsort((items, row))
         row, items = row[order], items[order]
-        prices = np.where(self.units > 0, self.prices, 0.0)
-        return Match(row, items, market.pair_scores(row, items), prices)
+        return Match(row, items, market.pair_scores(row, items), self.prices)
 
     def _worth(self, scores: NDArray[np.floating], prices: Values) -> NDArray[np.floating]:
         """Return what items are worth to users at their prices; greedy asks only whether a score beats the last."""
@@ -229,8 +227,8 @@ class _Matching:
         places, worth = _highest(worth, self.per_user + 1)
         need, guard = self.need[active], self.guard[active]
         wanted = np.arange(places.shape[1]) < need[:, None]
-        # next after what is wanted; with everything wanted, nothing is next
-        after = np.where(wanted, -np.inf, worth).max(axis=1)
+        # next after what is wanted; with everything wanted, or no items at all, nothing is next
+        after = np.where(wanted, -np.inf, worth).max(axis=1, initial=-np.inf)
         bidding = wanted & (worth > 0) & (worth >= guard[:, None])
         idle = ~bidding.any(axis=1)
         stale = active[idle & (guard > 0)]

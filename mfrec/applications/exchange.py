@@ -35,7 +35,7 @@ def improve(
     """
     held, wide = given.copy(), scores.astype(np.float64)
     m = wide.shape[1]
-    least = _RESOLUTION * max(1.0, float(wide.max(initial=0)))
+    least = _RESOLUTION * float(wide.max(initial=0))
     gains, movers = np.full((m + 1, m + 1), -np.inf), np.full((m + 1, m + 1), -1)
     changed, paths = list(range(m)), np.append(prices, 0.0)
     for _ in range(MOST):

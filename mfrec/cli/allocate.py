@@ -13,7 +13,7 @@ from mfrec.cli.options import reading_options
 from mfrec.cli.output import name_of, print_json, table
 from mfrec.data.files import Reading, read_columns
 from mfrec.data.numbers import numbers
-from mfrec.errors import DataError
+from mfrec.errors import DataError, ParameterError
 from mfrec.model.allocation import Allocation
 from mfrec.model.label_search import LabelSearch
 from mfrec.model.recommender import Recommender
@@ -66,6 +66,8 @@ def allocate(
     mfrec allocate models/ml-100k --stock stock.csv --per-user 2 --out offers.csv
     """
     write = None if out is None else writer_of(out)
+    if out is not None and out.exists() and stock.exists() and out.samefile(stock):
+        raise ParameterError(f"--out {out} is the stock itself: choose another path")
     units = _units(stock, item_col, units_col, Reading(**reading))
     model = load(folder)
     one = LabelSearch.of(model, "item").one
@@ -125,8 +127,8 @@ def _shown(model: Recommender, found: Allocation) -> str:
     """Return the totals beside greedy's, and the items that most units are left of."""
     header, *rows = found.compared()
     lines = [table([dict(zip(header, row, strict=True)) for row in rows], colalign=("left", *["right"] * 3)), ""]
-    proved = "this is the highest total" if found.gap == 0 else f"the highest total is at most {found.gap:.3%} higher"
-    lines.append(f"{len(found)} offers to {found.reached} users; proved: {proved}")
+    below = f"the total is at most {found.gap:.3%} below the highest" if found.gap else "this is the highest total"
+    lines.append(f"{len(found)} offers to {found.reached} users; proved: {below}")
     left = sorted(((count, item) for item, count in found.left.items() if count), key=lambda pair: -pair[0])
     if left:
         items = [{"item": name_of(model, "item", item), "units left": count} for count, item in left[:_SHOWN]]

@@ -147,7 +147,7 @@ def _require(head: Head, names: Iterable[str], name: str, header: bool, sep: str
         if header and any(_is_number(column) for column in head.columns):
             raise RefusedError(
                 f"{error}; the first line looks like data: if there is no header, say --no-header, and name columns by "
-                "their position, as in --user-col 0 --item-col 1",
+                "their position, 0 for the first",
                 header=False,
             ) from None
         if sep is not None and len(head.columns) == 1:

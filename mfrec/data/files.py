@@ -9,7 +9,6 @@ import pandas as pd
 
 from mfrec.data import lists, parquet, streams
 from mfrec.data.delimited import Wanted, read_delimited
-from mfrec.data.frames import EMPTY
 from mfrec.data.numbers import is_plain_integer
 from mfrec.data.records import read_records
 from mfrec.data.refusals import RefusedError, clip
@@ -81,7 +80,7 @@ def read_columns(
     """
     table, implied = _columns(path, ids, texts, numbers, how or Reading())
     if not len(table):
-        raise RefusedError(f"{table.name}: the table {EMPTY}")
+        raise RefusedError(f"{table.name}: the table has no rows")
     return table, implied
 
 

@@ -11,8 +11,6 @@ from mfrec.data.refusals import RefusedError, require_columns, require_once
 from mfrec.data.table import Table
 from mfrec.errors import DataError
 
-EMPTY = "has no rows: there is nothing to learn from"
-
 
 def table_of(frame: Any, names: Iterable[Any]) -> Table:
     """Return the named columns of a frame, which is not changed.
@@ -31,7 +29,7 @@ def table_of(frame: Any, names: Iterable[Any]) -> Table:
         columns = _foreign(frame, names)
     table = Table(columns)
     if not len(table):
-        raise RefusedError(f"{table.name} {EMPTY}")
+        raise RefusedError(f"{table.name} has no rows")
     return table
 
 

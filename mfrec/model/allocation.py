@@ -1,15 +1,27 @@
 """What an allocation of limited stock is: pairs of users and items, and what is proved of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from mfrec.arrays import Scores
 from mfrec.model import html
+from mfrec.model.ids import Id
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class UnitsOf(Protocol):
+    """Units by item, as a dict or a pandas Series has them."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return pairs of an item and its units."""
+
+
+Stock = UnitsOf | Iterable[tuple[Id, int]]
 
 
 @dataclass(frozen=True)

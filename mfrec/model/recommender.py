@@ -16,7 +16,7 @@ from mfrec.index import Hits, Index
 from mfrec.model import fold_in as closed_form
 from mfrec.model import html
 from mfrec.model.adjacency import Adjacency
-from mfrec.model.allocation import Allocation
+from mfrec.model.allocation import Allocation, Stock
 from mfrec.model.check import Check
 from mfrec.model.diversify import check_diversity, diversified, pool_size
 from mfrec.model.factors import Factors
@@ -352,7 +352,7 @@ class Recommender:
 
     def allocate(
         self,
-        stock: Mapping[Any, int] | Iterable[tuple[Id, int]],
+        stock: Stock,
         *,
         per_user: int = 1,
         users: Iterable[Id] | None = None,
