@@ -222,9 +222,7 @@ def test_segments_are_kept_with_the_model_and_change_no_other_file(
 def test_a_store_verifies_and_keeps_them(segmented: Recommender, saved: Path, tmp_path: Path) -> None:
     name = publish(saved, tmp_path / "store")
     version = Store(tmp_path / "store").folder(name)
-    with pytest.raises(
-        mfrec.ArtifactError, match="is a version of a store, which never changes: save elsewhere"
-    ):
+    with pytest.raises(mfrec.ArtifactError, match="is a version of a store, which never changes: save elsewhere"):
         mfrec.load(version).save(version)
     assert files(version) == files(saved)
     same(found_in(mfrec.load(version), "item"), found_in(segmented, "item"))
