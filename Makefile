@@ -20,8 +20,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed  ## fit MovieLens 100K (or the built-in sample) and show the four directions
 	$(BIN)/mfrec demo
 
+# matrices of tests are small: threads of BLAS only get into each other's way
 test: $(VENV)/.installed  ## run the test suite
-	$(BIN)/python -m pytest -q
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
 check: $(VENV)/.installed  ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -90,7 +90,7 @@ GIVEN: dict[str, Any] = {
 @pytest.mark.usefixtures("tables")
 def test_the_python_of_a_page_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # in place of MovieLens, for the time that it takes
-    sample = mfrec.sample(300, 200, 6_000).interactions
+    sample = mfrec.sample(120, 190, 2_000).interactions
     monkeypatch.setattr("mfrec.data.movielens.load_movielens", lambda name: sample)
     names: dict[str, Any] = GIVEN.get(page, dict)()
     for block in blocks(page, RUN):

@@ -85,11 +85,12 @@ def test_signals_are_counted_above_the_noise() -> None:
 def test_numbers_that_are_given_are_taken_and_nothing_is_left_open() -> None:
     given: dict[str, Any] = {"factors": 7, "regularization": 3.5, "user_exponent": 0.1, "item_exponent": 0.2}
     scales: dict[str, Any] = {"user_scale": -0.1, "item_scale": 0.3}
-    found = derive(clusters(), ALSParams(**given, **scales))
+    likes = clusters(80, 60)
+    found = derive(likes, ALSParams(**given, **scales))
     assert found.params == ALSParams(**given, **scales, **WITHOUT_TIMES)
     assert (found.reasons, found.lift) == ((), None)
     for name, value in (given | scales).items():
-        one = derive(clusters(), ALSParams(**{name: value})).params
+        one = derive(likes, ALSParams(**{name: value})).params
         assert getattr(one, name) == value
         assert all(getattr(one, each) is not None for each in DERIVED)
 
@@ -132,7 +133,7 @@ def test_a_look_is_taken_only_where_the_regularization_is_open() -> None:
 
 
 def test_the_same_seed_derives_the_same() -> None:
-    one, two, other = (derive(clusters(), ALSParams(seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (derive(clusters(80, 60), ALSParams(seed=seed)) for seed in (1, 1, 2))
     assert one == two
     assert (one.params.seed, other.params.seed) == (1, 2)
 
@@ -239,13 +240,13 @@ def test_of_many_interactions_a_sample_of_users_is_looked_at_alone(monkeypatch: 
 
 
 def test_threads_change_nothing() -> None:
-    one, two = (derive(clusters(), ALSParams(threads=threads)) for threads in (1, 2))
+    one, two = (derive(clusters(80, 60), ALSParams(threads=threads)) for threads in (1, 2))
     assert replace(one.params, threads=0) == replace(two.params, threads=0)
     assert (one.reasons, one.lift) == (two.reasons, two.lift)
 
 
 def test_where_one_exponent_is_given_the_other_is_by_formula() -> None:
-    found = derive(clusters(), ALSParams(user_exponent=0.4))
+    found = derive(clusters(80, 60), ALSParams(user_exponent=0.4))
     assert any(reason == "item_exponent 0.25: by formula" for reason in found.reasons)
 
 
