@@ -29,7 +29,7 @@ _ALIKE = 0.8
 # below this part of the query's letters, in words that are found, the text is not what was meant
 _LEAST_FOUND = 0.5
 # words of a query that are compared: near misses are typed, not pasted
-_COMPARED = 12
+_COMPARED = 10
 # letters that are looked for across blanks, at least: fewer are in texts that were not meant
 _RUN_TOGETHER = 6
 # texts that may be equal but for their spelling, and how many of them an error lists
