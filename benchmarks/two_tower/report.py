@@ -120,7 +120,7 @@ def comparisons(figures: Figures) -> str:
 
 
 def tally(figures: Figures, dataset: str, which: str) -> str:
-    """Count where mfrec is ahead, and name where it is behind: fair, or with the two-tower alone told the time."""
+    """Count where mfrec is ahead, and name where it is behind: fair, or with the query's time for the two-tower alone."""
     ways = [how for how in COMPARISONS if (how == UNFAIR) == (which == "unfair")]
     counts, behind = {"ahead": 0, "level": 0, "**behind**": 0, NOT_TESTED: 0}, dict[str, list[str]]()
     for how in ways:
@@ -275,8 +275,8 @@ def headline() -> str:
     """Return the README's table: what mfrec is worth against a two-tower, in five rows on ml-100k."""
     figures, rows = results.read(RESULTS), []
     for words, protocol, metric in (
-        ("hit rate@10, unseen titles, random split; both tuned, neither told when", "random", HITS[2]),
-        ("hit rate@100, unseen titles, split by time; both tuned, neither told when", "time", HITS[3]),
+        ("hit rate@10, unseen titles, random split; both tuned, without the query's time", "random", HITS[2]),
+        ("hit rate@100, unseen titles, split by time; both tuned, without the query's time", "time", HITS[3]),
     ):
         found = {one[0]: one for one in compared(figures, "ml-100k", protocol, ONCE)}
         _, ours, theirs, difference = found[metric]

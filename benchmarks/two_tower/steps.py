@@ -155,7 +155,7 @@ class Steps:
             if split.protocol == "cold":
                 self._evaluate(split, "mfrec, with titles", {}, contenders.titles_in_words)
             if len(split.new_users):
-                self._evaluate(split, "popularity, without what was touched", {}, contenders.popular_newcomers)
+                self._evaluate(split, "popularity, seen titles excluded", {}, contenders.popular_newcomers)
             if self.with_towers:
                 self._evaluate_towers(split, "two-tower", ARTICLE, VIEWS)
 

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mfrec.arrays import ROUNDING, Candidates, Numbers, Scores, Values, near_top, unit_rows, without
-from mfrec.directions import SIDES, Side
-from mfrec.errors import DataError, ParameterError, UnknownIdError
-from mfrec.index import Hits
+from mfrec.directions import Side
+from mfrec.errors import DataError, UnknownIdError
 from mfrec.model.ids import Id, IdMap, as_list
 from mfrec.model.rankings import Ranking
-from mfrec.model.recommender import Recommender
+from mfrec.model.recommender import Recommender, check_side
 
 log = logging.getLogger("mfrec")
 
@@ -105,8 +104,7 @@ def lookalikes(
     deny: Iterable[Id] | None = None,
 ) -> Ranking:
     """Return the users (items) most like a group of them; see `mfrec.Recommender.lookalikes`."""
-    if side not in SIDES:
-        raise ParameterError(f"unknown side {side!r}: choose user or item")
+    check_side(side)
     found = find_seeds(model.ids[side], seeds)
     for note in found.notes(side):
         log.warning(note)
@@ -132,7 +130,7 @@ def most_like(
         eligible = eligible[near_top(group.fast_scores(space, eligible), k, group.margin(space))]
     scores = group.scores(space, eligible)
     order = np.lexsort((eligible, -scores))[:k]
-    return model._ranking(side, Hits(eligible[order], scores[order], exact=True))
+    return Ranking.of(model.ids[side], model.labels[side], eligible[order], scores[order], exact=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ def lookalikes(
     labels: bool,
     as_json: bool,
 ) -> None:
-    """List those most like the seeds in FILE, which are never among them; unknown and repeated seeds are told.
+    """List those most like the seeds in FILE, which are never among them; unknown and repeated seeds are reported.
 
     \b
     mfrec lookalikes models/ml-100k user --seeds fans.txt -k 5000 --out more.csv
