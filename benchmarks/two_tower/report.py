@@ -120,7 +120,7 @@ def comparisons(figures: Figures) -> str:
 
 
 def tally(figures: Figures, dataset: str, which: str) -> str:
-    """Count where mfrec is ahead, and name where it is behind: fair, or with the query's time for the two-tower alone."""
+    """Count where mfrec is ahead, and name where it is behind: fair, or the two-tower alone given the time."""
     ways = [how for how in COMPARISONS if (how == UNFAIR) == (which == "unfair")]
     counts, behind = {"ahead": 0, "level": 0, "**behind**": 0, NOT_TESTED: 0}, dict[str, list[str]]()
     for how in ways:
